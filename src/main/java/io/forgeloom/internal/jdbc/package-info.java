@@ -1,7 +1,7 @@
 /**
- * The JDBC interfaces, forwarded method by method to a delegate. These classes decide nothing: they exist so that the
- * pool's wrappers in {@code io.forgeloom.database} hold only the methods that they change. Null is whatever the wrapped
- * driver says, hence unmarked.
+ * The JDBC interfaces, forwarded method by method to the driver's objects. Nothing is decided here: executions, failures
+ * and closings are reported to a {@link io.forgeloom.internal.jdbc.StatementOwner}, which is the pool's connection in
+ * {@code io.forgeloom.database}. Knows {@code java.sql} alone. Null is whatever the driver says it is, hence unmarked.
  */
 @NullUnmarked
 package io.forgeloom.internal.jdbc;

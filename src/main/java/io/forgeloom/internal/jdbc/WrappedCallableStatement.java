@@ -19,13 +19,27 @@ import java.sql.Timestamp;
 import java.util.Calendar;
 
 /**
- * A {@link CallableStatement} that passes each call on to {@link #delegate()}.
+ * A {@link CallableStatement} that its owner can follow, as {@link WrappedStatement}.
  */
-public abstract class ForwardingCallableStatement extends ForwardingPreparedStatement implements CallableStatement {
+public class WrappedCallableStatement extends WrappedPreparedStatement implements CallableStatement {
 
-    /** The object that does the work; called before each use, so an implementation may refuse when it is closed. */
+    private final CallableStatement delegate;
+
+    /**
+     * @param owner whom this reports to
+     * @param delegate the driver's statement
+     * @param text its SQL
+     */
+    public WrappedCallableStatement(StatementOwner owner, CallableStatement delegate, String text) {
+        super(owner, delegate, text);
+        this.delegate = delegate;
+    }
+
     @Override
-    protected abstract CallableStatement delegate() throws SQLException;
+    protected CallableStatement delegate() throws SQLException {
+        owner.requireOpen();
+        return delegate;
+    }
 
     @Override
     public void registerOutParameter(int parameterIndex, int sqlType) throws SQLException {

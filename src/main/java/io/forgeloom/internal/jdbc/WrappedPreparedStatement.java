@@ -22,22 +22,50 @@ import java.sql.Timestamp;
 import java.util.Calendar;
 
 /**
- * A {@link PreparedStatement} that passes each call on to {@link #delegate()}.
+ * A {@link PreparedStatement} that its owner can follow, as {@link WrappedStatement}.
  */
-public abstract class ForwardingPreparedStatement extends ForwardingStatement implements PreparedStatement {
+public class WrappedPreparedStatement extends WrappedStatement implements PreparedStatement {
 
-    /** The object that does the work; called before each use, so an implementation may refuse when it is closed. */
+    private final PreparedStatement delegate;
+
+    /**
+     * @param owner whom this reports to
+     * @param delegate the driver's statement
+     * @param text its SQL
+     */
+    public WrappedPreparedStatement(StatementOwner owner, PreparedStatement delegate, String text) {
+        super(owner, delegate, text);
+        this.delegate = delegate;
+    }
+
     @Override
-    protected abstract PreparedStatement delegate() throws SQLException;
+    protected PreparedStatement delegate() throws SQLException {
+        owner.requireOpen();
+        return delegate;
+    }
 
     @Override
     public ResultSet executeQuery() throws SQLException {
-        return delegate().executeQuery();
+        long start = owner.executing();
+        try {
+            return wrap(delegate().executeQuery());
+        } catch (SQLException e) {
+            throw owner.failed(e);
+        } finally {
+            owner.executed(start, text);
+        }
     }
 
     @Override
     public int executeUpdate() throws SQLException {
-        return delegate().executeUpdate();
+        long start = owner.executing();
+        try {
+            return delegate().executeUpdate();
+        } catch (SQLException e) {
+            throw owner.failed(e);
+        } finally {
+            owner.executed(start, text);
+        }
     }
 
     @Override
@@ -143,7 +171,14 @@ public abstract class ForwardingPreparedStatement extends ForwardingStatement im
 
     @Override
     public boolean execute() throws SQLException {
-        return delegate().execute();
+        long start = owner.executing();
+        try {
+            return delegate().execute();
+        } catch (SQLException e) {
+            throw owner.failed(e);
+        } finally {
+            owner.executed(start, text);
+        }
     }
 
     @Override
@@ -318,6 +353,13 @@ public abstract class ForwardingPreparedStatement extends ForwardingStatement im
 
     @Override
     public long executeLargeUpdate() throws SQLException {
-        return delegate().executeLargeUpdate();
+        long start = owner.executing();
+        try {
+            return delegate().executeLargeUpdate();
+        } catch (SQLException e) {
+            throw owner.failed(e);
+        } finally {
+            owner.executed(start, text);
+        }
     }
 }

@@ -1,0 +1,317 @@
+package io.forgeloom.database;
+
+import static io.forgeloom.error.ConfigurationException.requireBetween;
+
+import io.forgeloom.error.ConfigurationException;
+import io.forgeloom.internal.pg.PgUrl;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything that can be said about a {@link Database} before it is opened. Built by {@link #builder(String)}, checked
+ * when it is built; immutable, safe for use by many threads. {@link #toString()} shows no password.
+ *
+ * @param url the primary; see {@link #builder(String)}
+ * @param user see {@link Builder#user}
+ * @param password see {@link Builder#password}
+ * @param poolSize see {@link Builder#poolSize}
+ * @param minPoolSize see {@link Builder#minPoolSize}
+ * @param poolTimeout see {@link Builder#poolTimeout}
+ * @param connectTimeout see {@link Builder#connectTimeout}
+ * @param closeTimeout see {@link Builder#closeTimeout}
+ * @param maxConnecting see {@link Builder#maxConnecting}
+ * @param statementTimeout see {@link Builder#statementTimeout}
+ * @param slowStatementThreshold see {@link Builder#slowStatementThreshold}
+ * @param testBeforeAcquire see {@link Builder#testBeforeAcquire}
+ * @param validateAfterIdle see {@link Builder#validateAfterIdle}
+ * @param replicaUrls see {@link Builder#replicaUrls}
+ * @param readFromReplica see {@link Builder#readFromReplica}
+ * @param replicaPoolSize see {@link Builder#replicaPoolSize}
+ * @param serviceName see {@link Builder#serviceName}
+ * @param requireDirectConnection see {@link Builder#requireDirectConnection}
+ */
+public record DatabaseConfig(
+        String url,
+        @Nullable String user,
+        @Nullable String password,
+        int poolSize,
+        int minPoolSize,
+        Duration poolTimeout,
+        Duration connectTimeout,
+        Duration closeTimeout,
+        int maxConnecting,
+        Duration statementTimeout,
+        Duration slowStatementThreshold,
+        boolean testBeforeAcquire,
+        Duration validateAfterIdle,
+        List<String> replicaUrls,
+        boolean readFromReplica,
+        int replicaPoolSize,
+        String serviceName,
+        boolean requireDirectConnection) {
+
+    private static final int MAX_POOL_SIZE = 10_000;
+    private static final int MAX_NAME_BYTES = 63;
+    private static final Duration MILLISECOND = Duration.ofMillis(1);
+    private static final Duration DAY = Duration.ofDays(1);
+
+    /**
+     * Checks each option.
+     *
+     * @throws ConfigurationException naming the option, the value and the bound
+     */
+    public DatabaseConfig {
+        PgUrl.parse("url", url);
+        requireBetween("poolSize", poolSize, 1, MAX_POOL_SIZE);
+        requireBetween("minPoolSize", minPoolSize, 0, poolSize);
+        requireBetween("poolTimeout", poolTimeout, MILLISECOND, DAY);
+        requireBetween("connectTimeout", connectTimeout, MILLISECOND, DAY);
+        requireBetween("closeTimeout", closeTimeout, Duration.ZERO, DAY);
+        requireBetween("maxConnecting", maxConnecting, 1, poolSize < 4 ? 4 : poolSize);
+        requireBetween("statementTimeout", statementTimeout, Duration.ZERO, Duration.ofDays(24));
+        requireBetween("slowStatementThreshold", slowStatementThreshold, Duration.ZERO, DAY);
+        requireBetween("validateAfterIdle", validateAfterIdle, Duration.ZERO, DAY);
+        requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
+        replicaUrls = List.copyOf(replicaUrls);
+        for (int i = 0; i < replicaUrls.size(); i++) {
+            PgUrl.parse("replicaUrls[" + i + "]", replicaUrls.get(i));
+        }
+        if (readFromReplica && replicaUrls.isEmpty()) {
+            throw new ConfigurationException(
+                    "readFromReplica", "is true, but replicaUrls is empty; name a replica or leave it false");
+        }
+        int bytes = serviceName.getBytes(StandardCharsets.UTF_8).length;
+        if (serviceName.isBlank() || bytes > MAX_NAME_BYTES) {
+            throw new ConfigurationException(
+                    "serviceName", "\"" + serviceName + "\" has " + bytes + " bytes; it must have 1 to " + MAX_NAME_BYTES);
+        }
+    }
+
+    /**
+     * Starts a configuration with every default.
+     *
+     * @param url the primary, as {@code jdbc:postgresql://host:port/database?user=…} or in libpq's form
+     *     {@code postgres://user:password@host:port/database?…}. An unknown parameter is an error.
+     */
+    public static Builder builder(String url) {
+        return new Builder(url);
+    }
+
+    /** The address of the primary, with the credentials that the options add. */
+    PgUrl primaryUrl() {
+        return PgUrl.parse("url", url).withCredentials(user, password);
+    }
+
+    /** The address of replica {@code index}; it shares the primary's credentials unless its URL has its own. */
+    PgUrl replicaUrl(int index) {
+        PgUrl replica = PgUrl.parse("replicaUrls[" + index + "]", replicaUrls.get(index));
+        PgUrl primary = primaryUrl();
+        return replica.withCredentials(
+                replica.property("user") == null ? primary.property("user") : null,
+                replica.property("password") == null ? primary.property("password") : null);
+    }
+
+    /** All options but the secrets. */
+    @Override
+    public String toString() {
+        return "DatabaseConfig[url=" + PgUrl.mask(url)
+                + ", user=" + user
+                + ", password=" + (password == null ? "null" : "***")
+                + ", poolSize=" + poolSize
+                + ", minPoolSize=" + minPoolSize
+                + ", poolTimeout=" + poolTimeout
+                + ", connectTimeout=" + connectTimeout
+                + ", closeTimeout=" + closeTimeout
+                + ", maxConnecting=" + maxConnecting
+                + ", statementTimeout=" + statementTimeout
+                + ", slowStatementThreshold=" + slowStatementThreshold
+                + ", testBeforeAcquire=" + testBeforeAcquire
+                + ", validateAfterIdle=" + validateAfterIdle
+                + ", replicaUrls=" + replicaUrls.stream().map(PgUrl::mask).toList()
+                + ", readFromReplica=" + readFromReplica
+                + ", replicaPoolSize=" + replicaPoolSize
+                + ", serviceName=" + serviceName
+                + ", requireDirectConnection=" + requireDirectConnection
+                + "]";
+    }
+
+    /** Collects options; confined to one thread. Each method returns this builder. */
+    public static final class Builder {
+
+        private final String url;
+        private @Nullable String user;
+        private @Nullable String password;
+        private int poolSize = 100;
+        private int minPoolSize;
+        private Duration poolTimeout = Duration.ofSeconds(30);
+        private Duration connectTimeout = Duration.ofSeconds(10);
+        private Duration closeTimeout = Duration.ofSeconds(10);
+        private int maxConnecting = 4;
+        private Duration statementTimeout = Duration.ofSeconds(30);
+        private Duration slowStatementThreshold = Duration.ofMillis(500);
+        private boolean testBeforeAcquire = true;
+        private Duration validateAfterIdle = Duration.ofSeconds(1);
+        private List<String> replicaUrls = List.of();
+        private boolean readFromReplica;
+        private int replicaPoolSize;
+        private String serviceName = "forge";
+        private boolean requireDirectConnection = true;
+
+        private Builder(String url) {
+            this.url = Objects.requireNonNull(url, "url");
+        }
+
+        /** The role to log in as; wins over the URL. Defaults to what the URL says, else the operating system's user. */
+        public Builder user(String user) {
+            this.user = Objects.requireNonNull(user, "user");
+            return this;
+        }
+
+        /**
+         * The password; wins over the URL. Defaults to what the URL says, else what the driver finds in the file that
+         * {@code PGPASSFILE} names or in {@code ~/.pgpass}.
+         */
+        public Builder password(String password) {
+            this.password = Objects.requireNonNull(password, "password");
+            return this;
+        }
+
+        /** Connections to the primary at most, 1 to 10,000. One pool serves every kind of work. Defaults to 100. */
+        public Builder poolSize(int poolSize) {
+            this.poolSize = poolSize;
+            return this;
+        }
+
+        /** Connections to the primary that stay open without work, 0 to {@code poolSize}. Defaults to 0. */
+        public Builder minPoolSize(int minPoolSize) {
+            this.minPoolSize = minPoolSize;
+            return this;
+        }
+
+        /** How long to wait for a connection of the pool, 1 ms to a day. Defaults to 30 s. */
+        public Builder poolTimeout(Duration poolTimeout) {
+            this.poolTimeout = poolTimeout;
+            return this;
+        }
+
+        /** How long opening one session may take: TCP, TLS and authentication together, 1 ms to a day. Defaults to 10 s. */
+        public Builder connectTimeout(Duration connectTimeout) {
+            this.connectTimeout = connectTimeout;
+            return this;
+        }
+
+        /**
+         * How long {@link Database#close()} waits for connections in use before it aborts them, up to a day.
+         * {@link Duration#ZERO} aborts at once. Defaults to 10 s.
+         */
+        public Builder closeTimeout(Duration closeTimeout) {
+            this.closeTimeout = closeTimeout;
+            return this;
+        }
+
+        /** Sessions being opened at the same time at most, 1 to {@code poolSize} (to 4 if that is less). Defaults to 4. */
+        public Builder maxConnecting(int maxConnecting) {
+            this.maxConnecting = maxConnecting;
+            return this;
+        }
+
+        /**
+         * The server cancels a statement on the primary that runs longer; up to 24 days, in steps of 1 ms.
+         * {@link Duration#ZERO} = off. Sent as a start-up option, so that {@code RESET} returns to it. Defaults to 30 s.
+         */
+        public Builder statementTimeout(Duration statementTimeout) {
+            this.statementTimeout = statementTimeout;
+            return this;
+        }
+
+        /**
+         * Statements that take at least this long are logged at WARN with their SQL, never with parameters.
+         * {@link Duration#ZERO} = off. Defaults to 500 ms.
+         */
+        public Builder slowStatementThreshold(Duration slowStatementThreshold) {
+            this.slowStatementThreshold = slowStatementThreshold;
+            return this;
+        }
+
+        /** Whether a connection is tried before it is handed over; see {@link #validateAfterIdle}. Defaults to true. */
+        public Builder testBeforeAcquire(boolean testBeforeAcquire) {
+            this.testBeforeAcquire = testBeforeAcquire;
+            return this;
+        }
+
+        /**
+         * A connection that was used more recently is handed over untried, unless another one was just found dead.
+         * {@link Duration#ZERO} = always tried. Defaults to 1 s.
+         */
+        public Builder validateAfterIdle(Duration validateAfterIdle) {
+            this.validateAfterIdle = validateAfterIdle;
+            return this;
+        }
+
+        /** The read-only copies, in the URL's form. All must be reachable at start. Defaults to none. */
+        public Builder replicaUrls(List<String> replicaUrls) {
+            this.replicaUrls = new ArrayList<>(replicaUrls);
+            return this;
+        }
+
+        /** Whether {@link Database#readPool()} chooses replicas. Defaults to false. */
+        public Builder readFromReplica(boolean readFromReplica) {
+            this.readFromReplica = readFromReplica;
+            return this;
+        }
+
+        /** Connections to each replica at most, 1 to 10,000. Defaults to half of {@code poolSize}, at least 1. */
+        public Builder replicaPoolSize(int replicaPoolSize) {
+            requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
+            this.replicaPoolSize = replicaPoolSize;
+            return this;
+        }
+
+        /** The {@code application_name} that the server sees, 1 to 63 bytes of UTF-8. Defaults to {@code forge}. */
+        public Builder serviceName(String serviceName) {
+            this.serviceName = serviceName;
+            return this;
+        }
+
+        /**
+         * Whether a pooler between this process and the server is an error at start. False makes it a warning; only right
+         * for a proxy that keeps one server session for each connection, since session locks, LISTEN and settings live in
+         * the server's session. Defaults to true.
+         */
+        public Builder requireDirectConnection(boolean requireDirectConnection) {
+            this.requireDirectConnection = requireDirectConnection;
+            return this;
+        }
+
+        /**
+         * The finished configuration.
+         *
+         * @throws ConfigurationException naming the first option that is out of bounds, the value and the bound
+         */
+        public DatabaseConfig build() {
+            return new DatabaseConfig(
+                    url,
+                    user,
+                    password,
+                    poolSize,
+                    minPoolSize,
+                    poolTimeout,
+                    connectTimeout,
+                    closeTimeout,
+                    maxConnecting,
+                    statementTimeout,
+                    slowStatementThreshold,
+                    testBeforeAcquire,
+                    validateAfterIdle,
+                    replicaUrls,
+                    readFromReplica,
+                    replicaPoolSize == 0 ? Math.max(1, poolSize / 2) : replicaPoolSize,
+                    serviceName,
+                    requireDirectConnection);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package io.forgeloom.internal.jdbc;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+
+/** The connection that wrapped statements and result sets belong to. Called by the thread that uses the connection. */
+public interface StatementOwner {
+
+    /** What {@code getConnection()} answers. */
+    Connection connection();
+
+    /** Refuses if the connection was given back: a statement must not act on the session of its next user. */
+    void requireOpen() throws SQLException;
+
+    /** An execution begins; what this returns is passed to {@link #executed}. */
+    long executing();
+
+    /** An execution ended, by success or by failure. */
+    void executed(long start, String sql);
+
+    /**
+     * The driver threw.
+     *
+     * @return what to throw to the caller
+     */
+    SQLException failed(SQLException failure);
+
+    /** The user closed {@code statement}; its owner need not. */
+    void closed(WrappedStatement statement);
+}

@@ -1,0 +1,120 @@
+package io.forgeloom.internal.pg;
+
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.concurrent.TaskScope;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.Driver;
+import org.postgresql.PGProperty;
+
+/**
+ * Opens sessions with one server, each under one deadline that covers name look-up, TCP, TLS and authentication.
+ *
+ * <p>The driver has a timeout for the TCP connect only; what follows waits for ever by default. So the connect runs on a
+ * virtual thread of its own, and the deadline interrupts it: an interrupt closes the socket of a virtual thread, in
+ * whatever read or write it is. (A name look-up is the exception: the JDK cannot interrupt it, and the caller waits until
+ * it ends.) Safe for use by many threads.
+ */
+public final class PgConnector {
+
+    private static final Driver DRIVER = new Driver();
+
+    private final PgUrl url;
+    private final Properties properties = new Properties();
+
+    /**
+     * @param url the server
+     * @param applicationName what {@code pg_stat_activity} shows, unless the URL names another
+     * @param settings run-time parameters that the server applies at start-up, so that RESET returns to them; they yield
+     *     to those that the URL gives in {@code options}
+     */
+    public PgConnector(PgUrl url, String applicationName, Map<String, String> settings) {
+        this.url = url;
+        PGProperty.APPLICATION_NAME.set(properties, applicationName);
+        PGProperty.TCP_KEEP_ALIVE.set(properties, true);
+        // Has the driver send its settings in the start-up message instead of in SETs after it: fewer round trips, and
+        // RESET ALL returns to them. Any version from 9.0 on does it; an older server is found out by the version check.
+        PGProperty.ASSUME_MIN_SERVER_VERSION.set(properties, "18");
+        url.properties().forEach(properties::setProperty);
+        StringBuilder options = new StringBuilder();
+        settings.forEach((name, value) -> options.append(" -c ").append(name).append('=').append(escape(value)));
+        @Nullable String own = PGProperty.OPTIONS.getOrNull(properties);
+        if (own != null) {
+            options.append(' ').append(own);
+        }
+        if (!options.isEmpty()) {
+            PGProperty.OPTIONS.set(properties, options.toString().strip());
+        }
+    }
+
+    /** The server's address, without any secret. */
+    public PgUrl url() {
+        return url;
+    }
+
+    /**
+     * Opens one session.
+     *
+     * @throws SQLTimeoutException if there was none by the deadline
+     * @throws SQLException what the server or the network said
+     * @throws InterruptedException if this thread was interrupted; nothing stays open
+     */
+    public PgSession connect(Deadline deadline) throws SQLException, InterruptedException {
+        Duration limit = deadline.remaining();
+        AtomicReference<PgSession> opened = new AtomicReference<>();
+        boolean handedOver = false;
+        try {
+            try (TaskScope scope = TaskScope.open("forgeloom-connect", deadline)) {
+                var session = scope.fork("forgeloom-connect-" + url.hosts().get(0), () -> {
+                    PgSession result = open();
+                    opened.set(result);
+                    return result;
+                });
+                scope.join();
+                handedOver = true;
+                return session.get();
+            }
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof SQLException sql ? sql : new SQLException(e.getCause());
+        } catch (TimeoutException e) {
+            throw new SQLTimeoutException(
+                    "No session with " + url + " within " + limit + " (name look-up, TCP, TLS and authentication together)",
+                    "08001",
+                    e);
+        } finally {
+            // The connect may have succeeded in the instant in which the deadline passed or this thread was interrupted.
+            @Nullable PgSession orphan = handedOver ? null : opened.get();
+            if (orphan != null) {
+                orphan.abort();
+            }
+        }
+    }
+
+    private PgSession open() throws SQLException {
+        Properties copy = new Properties();
+        copy.putAll(properties);
+        @Nullable Connection connection = DRIVER.connect(url.jdbcAddress(), copy);
+        if (connection == null) {
+            throw new SQLException("The driver does not accept the address of " + url, "08001");
+        }
+        return new PgSession(connection);
+    }
+
+    /** The server splits {@code options} at white space that no backslash precedes. */
+    private static String escape(String value) {
+        return value.replace("\\", "\\\\").replace(" ", "\\ ");
+    }
+
+    @Override
+    public String toString() {
+        return url.toString();
+    }
+}
