@@ -47,6 +47,7 @@ public final class BackgroundTask implements Lifecycle {
     private final String threadName;
     private final ThreadFactory threadFactory;
     private final Body body;
+    private final Duration stopPatience;
 
     private final ReentrantLock lock = new ReentrantLock();
 
@@ -69,9 +70,14 @@ public final class BackgroundTask implements Lifecycle {
      * @param threadFactory makes one unstarted thread for each start; it is given the name here
      */
     public BackgroundTask(String threadName, ThreadFactory threadFactory, Body body) {
+        this(threadName, threadFactory, body, STOP_PATIENCE);
+    }
+
+    BackgroundTask(String threadName, ThreadFactory threadFactory, Body body, Duration stopPatience) {
         this.threadName = threadName;
         this.threadFactory = threadFactory;
         this.body = body;
+        this.stopPatience = stopPatience;
     }
 
     @Override
@@ -112,7 +118,7 @@ public final class BackgroundTask implements Lifecycle {
         long since = System.nanoTime();
         while (true) {
             try {
-                if (run.thread.join(STOP_PATIENCE)) {
+                if (run.thread.join(stopPatience)) {
                     break;
                 }
                 LOG.log(Level.WARNING, "still waiting: {0}", run.describe(Duration.ofNanos(System.nanoTime() - since)));

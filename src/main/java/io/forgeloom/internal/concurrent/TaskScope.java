@@ -1,6 +1,5 @@
 package io.forgeloom.internal.concurrent;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -50,7 +49,9 @@ public final class TaskScope implements AutoCloseable {
     private final String name;
     private final Thread owner = Thread.currentThread();
     private final Deadline deadline;
-    private final Duration limit;
+    /** For messages: what was left when the scope was opened. */
+    private final long limitMillis;
+
     private final ScopeThreads threads;
     private final @Nullable TaskScope enclosing;
 
@@ -65,7 +66,7 @@ public final class TaskScope implements AutoCloseable {
     private TaskScope(String name, Deadline deadline, ScopeThreads.Opener opener) {
         this.name = name;
         this.deadline = deadline;
-        this.limit = deadline.remaining();
+        this.limitMillis = Math.ceilDiv(deadline.remainingNanos(), 1_000_000);
         this.threads = opener.open(name, deadline);
         this.enclosing = INNERMOST.put(owner, this);
     }
@@ -193,8 +194,8 @@ public final class TaskScope implements AutoCloseable {
                 .filter(subtask -> !subtask.done)
                 .map(Subtask::threadName)
                 .toList();
-        return new TimeoutException("task scope %s did not finish within %s: %d of %d subtasks were not done %s"
-                .formatted(name, limit, unfinished.size(), subtasks.size(), unfinished));
+        return new TimeoutException("task scope %s did not finish within %d ms: %d of %d subtasks were not done %s"
+                .formatted(name, limitMillis, unfinished.size(), subtasks.size(), unfinished));
     }
 
     private ExecutionException failed(Throwable cause) {
