@@ -99,7 +99,9 @@ class BackoffTest {
         long[] greatestMillis = {10, 20, 40, 80, 100, 100};
         for (int attempt = 1; attempt <= greatestMillis.length; attempt++) {
             assertEquals(
-                    Duration.ofMillis(greatestMillis[attempt - 1]), fullJitter(attempt, GREATEST), "attempt " + attempt);
+                    Duration.ofMillis(greatestMillis[attempt - 1]),
+                    fullJitter(attempt, GREATEST),
+                    "attempt " + attempt);
             assertEquals(Duration.ZERO, fullJitter(attempt, LEAST), "attempt " + attempt);
         }
         // Where the shift would reach the sign bit, and where it would wrap to a small number again.

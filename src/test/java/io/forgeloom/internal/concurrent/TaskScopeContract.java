@@ -262,7 +262,9 @@ abstract class TaskScopeContract {
             }));
             assertEquals(
                     "first",
-                    assertThrows(ExecutionException.class, scope::join).getCause().getMessage());
+                    assertThrows(ExecutionException.class, scope::join)
+                            .getCause()
+                            .getMessage());
         }
         assertFalse(ran.get());
     }
@@ -445,8 +447,8 @@ abstract class TaskScopeContract {
             }));
             scope.join();
             assertEquals(
-                    "task scope confined belongs to thread " + Thread.currentThread().getName()
-                            + ", not to forgeloom-intruder",
+                    "task scope confined belongs to thread "
+                            + Thread.currentThread().getName() + ", not to forgeloom-intruder",
                     subtask.get());
         }
     }

@@ -96,8 +96,8 @@ final class TaskScopeStress {
             // An echo waits for an end that must come from elsewhere: a failure, or else the deadline.
             boolean mayHang = plan.contains(Kind.ECHO) && !plan.contains(Kind.FAILING);
             boolean hasShortDeadline = mayHang || random.nextInt(4) == 0;
-            this.deadline =
-                    Deadline.after(hasShortDeadline ? Duration.ofNanos(random.nextInt(3_000_000)) : Duration.ofMinutes(1));
+            this.deadline = Deadline.after(
+                    hasShortDeadline ? Duration.ofNanos(random.nextInt(3_000_000)) : Duration.ofMinutes(1));
             this.interruptAfterMicros = random.nextInt(10) == 0 ? random.nextInt(1_500) : -1;
         }
 
@@ -118,7 +118,8 @@ final class TaskScopeStress {
             } else {
                 joinThroughInterrupt(interrupter);
                 assertTrue(
-                        Thread.interrupted() ^ outcome == Outcome.INTERRUPT, () -> label + ": interrupt lost or doubled");
+                        Thread.interrupted() ^ outcome == Outcome.INTERRUPT,
+                        () -> label + ": interrupt lost or doubled");
             }
             return outcome;
         }
