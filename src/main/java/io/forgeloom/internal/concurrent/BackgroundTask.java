@@ -35,6 +35,9 @@ public final class BackgroundTask implements Lifecycle {
          * <p>May block. What it throws before a stop was requested is a failure: logged as a warning and kept for
          * {@link BackgroundTask#failure()}. An exception after that is taken for an effect of the stop and logged as
          * debug; an error counts always. Nothing restarts the body but {@link BackgroundTask#start()}.
+         *
+         * @param stopRequested true once a stop was requested; may be asked by any thread
+         * @throws Exception what the work throws
          */
         void run(BooleanSupplier stopRequested) throws Exception;
     }
@@ -47,6 +50,7 @@ public final class BackgroundTask implements Lifecycle {
     private final String threadName;
     private final ThreadFactory threadFactory;
     private final Body body;
+    private final Duration stopPatience;
 
     private final ReentrantLock lock = new ReentrantLock();
 
@@ -58,6 +62,7 @@ public final class BackgroundTask implements Lifecycle {
      * With a virtual thread.
      *
      * @param threadName the name of its thread, {@code forgeloom-…}
+     * @param body the work
      */
     public BackgroundTask(String threadName, Body body) {
         this(threadName, Thread.ofVirtual().factory(), body);
@@ -66,12 +71,19 @@ public final class BackgroundTask implements Lifecycle {
     /**
      * With threads of the caller's making, for tests.
      *
+     * @param threadName the name of its thread, {@code forgeloom-…}
      * @param threadFactory makes one unstarted thread for each start; it is given the name here
+     * @param body the work
      */
     public BackgroundTask(String threadName, ThreadFactory threadFactory, Body body) {
+        this(threadName, threadFactory, body, STOP_PATIENCE);
+    }
+
+    BackgroundTask(String threadName, ThreadFactory threadFactory, Body body, Duration stopPatience) {
         this.threadName = threadName;
         this.threadFactory = threadFactory;
         this.body = body;
+        this.stopPatience = stopPatience;
     }
 
     @Override
@@ -112,7 +124,7 @@ public final class BackgroundTask implements Lifecycle {
         long since = System.nanoTime();
         while (true) {
             try {
-                if (run.thread.join(STOP_PATIENCE)) {
+                if (run.thread.join(stopPatience)) {
                     break;
                 }
                 LOG.log(Level.WARNING, "still waiting: {0}", run.describe(Duration.ofNanos(System.nanoTime() - since)));
@@ -165,7 +177,7 @@ public final class BackgroundTask implements Lifecycle {
         return run.failure == null ? State.STOPPED : State.FAILED;
     }
 
-    /** What the body of the last run threw, if that was a failure; gone with the next start. */
+    /** {@return what the body of the last run threw, if that was a failure; empty again after the next start} */
     public Optional<Throwable> failure() {
         Run run = lastRun();
         return run == null ? Optional.empty() : Optional.ofNullable(run.failure);
@@ -254,7 +266,7 @@ public final class BackgroundTask implements Lifecycle {
         /** Whether to wait for this run here would be to wait for oneself. */
         private boolean isOnCurrentThread() {
             for (Run run = this; run != null; run = run.previous) {
-                if (run.thread == Thread.currentThread()) {
+                if (run.thread.equals(Thread.currentThread())) {
                     return true;
                 }
             }

@@ -38,7 +38,14 @@ public final class Backoff {
         this(base, max, new SplittableRandom());
     }
 
-    /** As {@link #Backoff(Duration, Duration)}, with the randomness of the caller's choice, for tests. */
+    /**
+     * With the randomness of the caller's choice, for tests.
+     *
+     * @param base the least wait, above zero
+     * @param max the greatest wait, at least {@code base}
+     * @param random used by one thread at a time
+     * @throws IllegalArgumentException if the bounds are not so
+     */
     public Backoff(Duration base, Duration max, RandomGenerator random) {
         requireBounds(base, max);
         this.baseNanos = Deadline.saturatedNanos(base);
@@ -47,7 +54,7 @@ public final class Backoff {
         this.previousNanos = baseNanos;
     }
 
-    /** The next wait in nanoseconds: between base and max, both included, and at most three times the one before it. */
+    /** {@return the next wait in nanoseconds: between base and max, both included, at most three times the one before} */
     public long nextNanos() {
         // The division keeps three times a very long wait from overflowing.
         long ceiling = previousNanos > maxNanos / 3 ? maxNanos : previousNanos * 3;
@@ -67,6 +74,8 @@ public final class Backoff {
      * @param base the greatest wait after the first attempt, above zero
      * @param max the greatest wait of all, at least {@code base}
      * @param attempt the attempt that has just failed; the first is 1
+     * @param random where the draw comes from
+     * @return the wait in nanoseconds
      * @throws IllegalArgumentException if the bounds are not so, or {@code attempt} is below 1
      */
     public static long fullJitterNanos(Duration base, Duration max, int attempt, RandomGenerator random) {

@@ -33,6 +33,7 @@ public final class Deadline {
      * A deadline on the clock of this JVM, {@link System#nanoTime()}.
      *
      * @param timeout from now; zero or negative is a deadline that has passed; more than about 73 years counts as that
+     * @return the deadline
      */
     public static Deadline after(Duration timeout) {
         return after(timeout, SYSTEM_CLOCK);
@@ -43,6 +44,7 @@ public final class Deadline {
      *
      * @param timeout as in {@link #after(Duration)}
      * @param nanoClock monotonic, in nanoseconds, of any origin
+     * @return the deadline
      */
     public static Deadline after(Duration timeout, LongSupplier nanoClock) {
         long nanos = Math.min(saturatedNanos(timeout), FARTHEST_NANOS);
@@ -50,28 +52,33 @@ public final class Deadline {
         return new Deadline(nanoClock.getAsLong() + Math.max(nanos, 0), nanoClock);
     }
 
-    /** What is left, in nanoseconds; 0 once expired, never negative. Mind APIs for which a timeout of 0 means forever. */
+    /**
+     * {@return what is left, in nanoseconds; 0 once expired, never negative}
+     *
+     * <p>Mind the APIs, JDBC's among them, for which a timeout of 0 means forever.
+     */
     public long remainingNanos() {
         return Math.max(atNanos - nanoClock.getAsLong(), 0);
     }
 
-    /** What is left; {@link Duration#ZERO} once expired. */
+    /** {@return what is left; {@link Duration#ZERO} once expired} */
     public Duration remaining() {
         return Duration.ofNanos(remainingNanos());
     }
 
-    /** Whether nothing is left. Once true, it stays true. */
+    /** {@return whether nothing is left; once true, it stays true} */
     public boolean expired() {
         return remainingNanos() == 0;
     }
 
     /**
-     * The one of the two that passes first; this one if they pass together.
+     * {@return the one of the two that passes first; this one if they pass together}
      *
+     * @param other a deadline of the same clock
      * @throws IllegalArgumentException if the two read different clocks
      */
     public Deadline earlier(Deadline other) {
-        if (nanoClock != other.nanoClock) {
+        if (!nanoClock.equals(other.nanoClock)) {
             throw new IllegalArgumentException("deadlines of two different clocks have no order");
         }
         return atNanos - other.atNanos <= 0 ? this : other;

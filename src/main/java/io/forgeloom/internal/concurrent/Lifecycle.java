@@ -50,6 +50,7 @@ public interface Lifecycle extends AutoCloseable {
      * As {@link #stop()}, but waits for so long at most, and an interrupt ends the wait. The request to stop stands in any
      * case.
      *
+     * @param timeout how long to wait at most; zero only makes the request and looks
      * @throws TimeoutException the thread has not ended; the message has its name, the limit and its stack
      * @throws InterruptedException this thread was interrupted while it waited
      */
@@ -59,6 +60,6 @@ public interface Lifecycle extends AutoCloseable {
     @Override
     void close();
 
-    /** Where the part is now; it may have moved on when the caller looks at the answer. */
+    /** {@return where the part is now; it may have moved on when the caller looks at the answer} */
     State state();
 }

@@ -143,9 +143,7 @@ final class PlainScope implements ScopeThreads {
     /** Only after {@code cancelled} is set, which keeps {@code threads} as it is. */
     private void interruptAll() {
         for (Thread thread : threads) {
-            if (thread != Thread.currentThread()) {
-                thread.interrupt();
-            }
+            thread.interrupt();
         }
     }
 }

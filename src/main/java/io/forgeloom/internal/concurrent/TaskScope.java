@@ -1,6 +1,5 @@
 package io.forgeloom.internal.concurrent;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -50,7 +49,9 @@ public final class TaskScope implements AutoCloseable {
     private final String name;
     private final Thread owner = Thread.currentThread();
     private final Deadline deadline;
-    private final Duration limit;
+    /** For messages: what was left when the scope was opened. */
+    private final long limitMillis;
+
     private final ScopeThreads threads;
     private final @Nullable TaskScope enclosing;
 
@@ -65,7 +66,7 @@ public final class TaskScope implements AutoCloseable {
     private TaskScope(String name, Deadline deadline, ScopeThreads.Opener opener) {
         this.name = name;
         this.deadline = deadline;
-        this.limit = deadline.remaining();
+        this.limitMillis = Math.ceilDiv(deadline.remainingNanos(), 1_000_000);
         this.threads = opener.open(name, deadline);
         this.enclosing = INNERMOST.put(owner, this);
     }
@@ -75,6 +76,7 @@ public final class TaskScope implements AutoCloseable {
      *
      * @param name for messages and thread dumps
      * @param deadline for {@link #join()}
+     * @return the scope
      */
     public static TaskScope open(String name, Deadline deadline) {
         return open(name, deadline, ScopeChoice.CHOSEN);
@@ -85,8 +87,8 @@ public final class TaskScope implements AutoCloseable {
     }
 
     /**
-     * What the scopes of this JVM run on: {@code StructuredTaskScope (JEP 453)}, {@code StructuredTaskScope (JEP 505)} or
-     * {@code plain virtual threads}. For logs and tests.
+     * {@return what the scopes of this JVM run on: {@code StructuredTaskScope (JEP 453)}, {@code StructuredTaskScope (JEP
+     * 505)} or {@code plain virtual threads}}
      */
     public static String implementation() {
         return ScopeChoice.CHOSEN.toString();
@@ -95,7 +97,10 @@ public final class TaskScope implements AutoCloseable {
     /**
      * Runs the task in a new virtual thread. In a scope that is already cancelled, it does not run.
      *
+     * @param <T> the type of the result
      * @param threadName the name of the thread; also names the subtask in messages
+     * @param task may block, and must end soon after an interrupt
+     * @return the subtask, whose result can be read after {@link #join()}
      * @throws IllegalStateException after {@link #join()} or {@link #close()}
      * @throws WrongThreadException if this thread did not open the scope
      */
@@ -156,7 +161,8 @@ public final class TaskScope implements AutoCloseable {
         IllegalStateException misuse = null;
         for (TaskScope scope = INNERMOST.get(owner); scope != null; scope = scope == this ? null : scope.enclosing) {
             if (scope != this) {
-                misuse = chain(misuse, "task scope " + name + " was closed before " + scope.name + ", which is inside it");
+                misuse = chain(
+                        misuse, "task scope " + name + " was closed before " + scope.name + ", which is inside it");
             }
             try {
                 scope.closeThreads();
@@ -190,14 +196,15 @@ public final class TaskScope implements AutoCloseable {
 
     private TimeoutException timedOut() {
         List<String> unfinished = subtasks.stream()
-                .filter(subtask -> !subtask.done)
+                .filter(subtask -> !subtask.inTime)
                 .map(Subtask::threadName)
                 .toList();
-        return new TimeoutException("task scope %s did not finish within %s: %d of %d subtasks were not done %s"
-                .formatted(name, limit, unfinished.size(), subtasks.size(), unfinished));
+        return new TimeoutException("task scope %s did not finish within %d ms: %d of %d subtasks were not done %s"
+                .formatted(name, limitMillis, unfinished.size(), subtasks.size(), unfinished));
     }
 
-    private ExecutionException failed(Throwable cause) {
+    @SuppressWarnings("ReferenceEquality") // The very object that was thrown; an equal one may be another subtask's.
+    private ExecutionException failed(@Nullable Throwable cause) {
         String culprit = subtasks.stream()
                 .filter(subtask -> subtask.failure == cause)
                 .map(Subtask::threadName)
@@ -207,7 +214,7 @@ public final class TaskScope implements AutoCloseable {
     }
 
     private void requireOwner() {
-        if (Thread.currentThread() != owner) {
+        if (!owner.equals(Thread.currentThread())) {
             throw new WrongThreadException("task scope %s belongs to thread %s, not to %s"
                     .formatted(name, owner.getName(), Thread.currentThread().getName()));
         }
@@ -237,8 +244,9 @@ public final class TaskScope implements AutoCloseable {
         /** Written by the subtask's thread, read after the join that waited for it. */
         private @Nullable T result;
 
-        // Volatile because an owner whose deadline passed asks while the subtask may still run.
-        private volatile boolean done;
+        // Volatile because an owner whose deadline passed asks while the subtask may still run. By then its interrupt may
+        // have ended the subtask already, which must be reported all the same: hence inTime, and not just done.
+        private volatile boolean inTime;
         private volatile @Nullable Throwable failure;
 
         private Subtask(TaskScope scope, String threadName) {
@@ -250,17 +258,16 @@ public final class TaskScope implements AutoCloseable {
         private @Nullable Void run(Callable<? extends T> task) throws Exception {
             try {
                 result = task.call();
+                inTime = !scope.deadline.expired();
                 return null;
             } catch (Throwable thrown) {
                 failure = thrown;
                 throw thrown;
-            } finally {
-                done = true;
             }
         }
 
         /**
-         * What the task returned.
+         * {@return what the task returned}
          *
          * @throws IllegalStateException if {@link TaskScope#join()} has not returned yet, or has thrown
          */
@@ -273,7 +280,7 @@ public final class TaskScope implements AutoCloseable {
             return result;
         }
 
-        /** The name of the thread that runs the task. */
+        /** {@return the name of the thread that runs the task} */
         public String threadName() {
             return threadName;
         }

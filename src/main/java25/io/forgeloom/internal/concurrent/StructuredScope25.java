@@ -25,10 +25,12 @@ final class StructuredScope25 implements ScopeThreads.Opener {
         private String nextName = "";
 
         private Threads(String name, Deadline deadline) {
-            this.scope = StructuredTaskScope.open(Joiner.awaitAllSuccessfulOrThrow(), options -> options.withName(name)
-                    .withThreadFactory(
-                            task -> Thread.ofVirtual().name(nextName).unstarted(task))
-                    .withTimeout(deadline.remaining()));
+            this.scope = StructuredTaskScope.open(
+                    Joiner.awaitAllSuccessfulOrThrow(),
+                    options -> options.withName(name)
+                            .withThreadFactory(
+                                    task -> Thread.ofVirtual().name(nextName).unstarted(task))
+                            .withTimeout(deadline.remaining()));
         }
 
         @Override
