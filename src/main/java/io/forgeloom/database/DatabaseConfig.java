@@ -87,7 +87,8 @@ public record DatabaseConfig(
         int bytes = serviceName.getBytes(StandardCharsets.UTF_8).length;
         if (serviceName.isBlank() || bytes > MAX_NAME_BYTES) {
             throw new ConfigurationException(
-                    "serviceName", "\"" + serviceName + "\" has " + bytes + " bytes; it must have 1 to " + MAX_NAME_BYTES);
+                    "serviceName",
+                    "\"" + serviceName + "\" has " + bytes + " bytes; it must have 1 to " + MAX_NAME_BYTES);
         }
     }
 

@@ -13,7 +13,7 @@ public final class DatabaseException extends ForgeException {
     @Serial
     private static final long serialVersionUID = 1L;
 
-    private final @Nullable String sqlState;
+    private final SQLException sqlException;
 
     /** Says what the driver said. */
     public DatabaseException(SQLException cause) {
@@ -23,16 +23,16 @@ public final class DatabaseException extends ForgeException {
     /** Says in {@code message} what was being done, and after it what the driver said of its state. */
     public DatabaseException(String message, SQLException cause) {
         super(cause.getSQLState() == null ? message : message + " [SQLSTATE " + cause.getSQLState() + "]", cause);
-        this.sqlState = cause.getSQLState();
+        this.sqlException = cause;
     }
 
     /** The five characters of the SQL standard, or null where the driver gave none. */
     public @Nullable String sqlState() {
-        return sqlState;
+        return sqlException.getSQLState();
     }
 
     /** The exception of the driver. */
     public SQLException sqlException() {
-        return (SQLException) getCause();
+        return sqlException;
     }
 }

@@ -98,7 +98,6 @@ public class WrappedStatement implements Statement {
         }
     }
 
-
     @Override
     public int getMaxFieldSize() throws SQLException {
         return delegate().getMaxFieldSize();
@@ -233,7 +232,6 @@ public class WrappedStatement implements Statement {
         }
     }
 
-
     @Override
     public boolean getMoreResults(int current) throws SQLException {
         return delegate().getMoreResults(current);
@@ -320,7 +318,6 @@ public class WrappedStatement implements Statement {
     public int getResultSetHoldability() throws SQLException {
         return delegate().getResultSetHoldability();
     }
-
 
     @Override
     public void setPoolable(boolean poolable) throws SQLException {

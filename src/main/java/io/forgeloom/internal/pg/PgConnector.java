@@ -41,11 +41,13 @@ public final class PgConnector {
         PGProperty.APPLICATION_NAME.set(properties, applicationName);
         PGProperty.TCP_KEEP_ALIVE.set(properties, true);
         // Has the driver send its settings in the start-up message instead of in SETs after it: fewer round trips, and
-        // RESET ALL returns to them. Any version from 9.0 on does it; an older server is found out by the version check.
+        // RESET ALL returns to them. Any version from 9.0 on does it; an older server is found out by the version
+        // check.
         PGProperty.ASSUME_MIN_SERVER_VERSION.set(properties, "18");
         url.properties().forEach(properties::setProperty);
         StringBuilder options = new StringBuilder();
-        settings.forEach((name, value) -> options.append(" -c ").append(name).append('=').append(escape(value)));
+        settings.forEach(
+                (name, value) -> options.append(" -c ").append(name).append('=').append(escape(value)));
         @Nullable String own = PGProperty.OPTIONS.getOrNull(properties);
         if (own != null) {
             options.append(' ').append(own);
@@ -86,11 +88,13 @@ public final class PgConnector {
             throw e.getCause() instanceof SQLException sql ? sql : new SQLException(e.getCause());
         } catch (TimeoutException e) {
             throw new SQLTimeoutException(
-                    "No session with " + url + " within " + limit + " (name look-up, TCP, TLS and authentication together)",
+                    "No session with " + url + " within " + limit
+                            + " (name look-up, TCP, TLS and authentication together)",
                     "08001",
                     e);
         } finally {
-            // The connect may have succeeded in the instant in which the deadline passed or this thread was interrupted.
+            // The connect may have succeeded in the instant in which the deadline passed or this thread was
+            // interrupted.
             @Nullable PgSession orphan = handedOver ? null : opened.get();
             if (orphan != null) {
                 orphan.abort();

@@ -31,7 +31,7 @@ public final class PgUrl {
     private static final Map<String, PGProperty> LIBPQ_NAMES = Map.ofEntries(
             Map.entry("user", PGProperty.USER),
             Map.entry("password", PGProperty.PASSWORD),
-            Map.entry("dbname", PGProperty.DBNAME),
+            Map.entry("dbname", PGProperty.PG_DBNAME),
             Map.entry("connect_timeout", PGProperty.CONNECT_TIMEOUT),
             Map.entry("application_name", PGProperty.APPLICATION_NAME),
             Map.entry("channel_binding", PGProperty.CHANNEL_BINDING),
@@ -153,7 +153,8 @@ public final class PgUrl {
             int at = address.lastIndexOf('@');
             int slash = address.indexOf('/', at + 1);
             String authority = slash < 0 ? address : address.substring(0, slash);
-            @Nullable String database = slash < 0 || slash + 1 == address.length() ? null : decode(address.substring(slash + 1));
+            @Nullable
+            String database = slash < 0 || slash + 1 == address.length() ? null : decode(address.substring(slash + 1));
             if (at >= 0) {
                 readUserInfo(authority.substring(0, at), properties);
                 authority = authority.substring(at + 1);
@@ -161,7 +162,7 @@ public final class PgUrl {
             if (query >= 0) {
                 readParameters(rest.substring(query + 1), properties);
             }
-            @Nullable String named = properties.remove(PGProperty.DBNAME.getName());
+            @Nullable String named = properties.remove(PGProperty.PG_DBNAME.getName());
             return new PgUrl(
                     option,
                     readHosts(authority),
@@ -214,7 +215,7 @@ public final class PgUrl {
 
         private void readParameters(String query, Map<String, String> properties) {
             int index = 0;
-            for (String part : query.split("&")) {
+            for (String part : query.split("&", -1)) {
                 index++;
                 if (part.isEmpty()) {
                     continue;
@@ -232,7 +233,8 @@ public final class PgUrl {
             if (!jdbc && key.equals("target_session_attrs")) {
                 @Nullable String target = TARGETS.get(value);
                 if (target == null) {
-                    throw problem("target_session_attrs=" + value + " is not one of " + new TreeMap<>(TARGETS).keySet());
+                    throw problem(
+                            "target_session_attrs=" + value + " is not one of " + new TreeMap<>(TARGETS).keySet());
                 }
                 properties.put(PGProperty.TARGET_SERVER_TYPE.getName(), target);
                 return;

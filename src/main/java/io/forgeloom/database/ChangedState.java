@@ -1,0 +1,85 @@
+package io.forgeloom.database;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Map;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings of a connection that its user changed through JDBC, each with the value that it had before the first
+ * change. A session that nobody changed costs nothing. One thread at a time.
+ */
+final class ChangedState {
+
+    private final Connection connection;
+    private @Nullable Boolean readOnly;
+    private @Nullable Integer isolation;
+    private boolean schema;
+    private @Nullable Integer holdability;
+    private @Nullable Integer networkTimeout;
+    private @Nullable Map<String, Class<?>> typeMap;
+    private @Nullable Properties clientInfo;
+
+    ChangedState(Connection connection) {
+        this.connection = connection;
+    }
+
+    void readOnly() throws SQLException {
+        readOnly = readOnly == null ? Boolean.valueOf(connection.isReadOnly()) : readOnly;
+    }
+
+    void isolation() throws SQLException {
+        isolation = isolation == null ? Integer.valueOf(connection.getTransactionIsolation()) : isolation;
+    }
+
+    void schema() {
+        schema = true;
+    }
+
+    void holdability() throws SQLException {
+        holdability = holdability == null ? Integer.valueOf(connection.getHoldability()) : holdability;
+    }
+
+    void networkTimeout() throws SQLException {
+        networkTimeout = networkTimeout == null ? Integer.valueOf(connection.getNetworkTimeout()) : networkTimeout;
+    }
+
+    void typeMap() throws SQLException {
+        typeMap = typeMap == null ? connection.getTypeMap() : typeMap;
+    }
+
+    void clientInfo() throws SQLException {
+        clientInfo = clientInfo == null ? connection.getClientInfo() : clientInfo;
+    }
+
+    /** Sets each back. To be called outside any transaction, in auto-commit. */
+    void undo() throws SQLException {
+        // First, or the statements below would be bounded by the user's value.
+        if (networkTimeout != null) {
+            connection.setNetworkTimeout(Runnable::run, networkTimeout);
+        }
+        if (readOnly != null) {
+            connection.setReadOnly(readOnly);
+        }
+        if (isolation != null) {
+            connection.setTransactionIsolation(isolation);
+        }
+        if (schema) {
+            // Not by setSchema: it would leave a search_path of one schema where there were several.
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("RESET search_path");
+            }
+        }
+        if (holdability != null) {
+            connection.setHoldability(holdability);
+        }
+        if (typeMap != null) {
+            connection.setTypeMap(typeMap);
+        }
+        if (clientInfo != null) {
+            connection.setClientInfo(clientInfo);
+        }
+    }
+}

@@ -1,0 +1,426 @@
+package io.forgeloom.database;
+
+import io.forgeloom.error.SqlState;
+import io.forgeloom.internal.jdbc.ForwardingConnection;
+import io.forgeloom.internal.jdbc.StatementOwner;
+import io.forgeloom.internal.jdbc.WrappedCallableStatement;
+import io.forgeloom.internal.jdbc.WrappedPreparedStatement;
+import io.forgeloom.internal.jdbc.WrappedResultSet;
+import io.forgeloom.internal.jdbc.WrappedStatement;
+import java.lang.System.Logger.Level;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.sql.CallableStatement;
+import java.sql.ClientInfoStatus;
+import java.sql.Connection;
+import java.sql.DatabaseMetaData;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLClientInfoException;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A connection for as long as one user has it. After the release every call but {@code close} and {@code isClosed} is
+ * refused, on it and on its statements, so that nobody acts on the next user's session. One thread at a time; only
+ * {@code close} and {@code abort} may come from another.
+ */
+final class ConnectionHandle extends ForwardingConnection implements StatementOwner {
+
+    private final ConnectionPool pool;
+    private final PooledSession session;
+    private final Connection connection;
+    private final AtomicBoolean released = new AtomicBoolean();
+
+    /** Statements that the user has not closed. One thread at a time, as the fields below. */
+    private final List<WrappedStatement> statements = new ArrayList<>(2);
+
+    /** What the user changed by JDBC and the release changes back; null while nothing. */
+    private @Nullable ChangedState changed;
+
+    /** Whether commit, rollback and close belong to {@link Transactions} rather than to the user. */
+    private boolean managed;
+
+    /** Whether the server or the network ended the session under the user. */
+    private boolean lost;
+
+    ConnectionHandle(ConnectionPool pool, PooledSession session) {
+        this.pool = pool;
+        this.session = session;
+        this.connection = session.session.connection();
+    }
+
+    /** The session itself, for those who run transactions on it. */
+    PooledSession session() {
+        return session;
+    }
+
+    @Override
+    protected Connection delegate() throws SQLException {
+        requireOpen();
+        return connection;
+    }
+
+    // ---- transactions ----
+
+    /** From here on, commit and rollback are the caller's of this method, and no longer the user's. */
+    void beginManaged() throws SQLException {
+        setAutoCommit(false);
+        managed = true;
+    }
+
+    void endManaged() {
+        managed = false;
+    }
+
+    @Override
+    public void setAutoCommit(boolean autoCommit) throws SQLException {
+        if (autoCommit) {
+            refuseIfManaged("setAutoCommit(true)");
+        }
+        delegate().setAutoCommit(autoCommit);
+    }
+
+    @Override
+    public void commit() throws SQLException {
+        refuseIfManaged("commit()");
+        try {
+            delegate().commit();
+        } catch (SQLException e) {
+            throw failed(e);
+        }
+    }
+
+    @Override
+    public void rollback() throws SQLException {
+        refuseIfManaged("rollback()");
+        try {
+            delegate().rollback();
+        } catch (SQLException e) {
+            throw failed(e);
+        }
+    }
+
+    @Override
+    public void rollback(Savepoint savepoint) throws SQLException {
+        try {
+            delegate().rollback(savepoint);
+        } catch (SQLException e) {
+            throw failed(e);
+        }
+    }
+
+    private void refuseIfManaged(String call) throws SQLException {
+        if (managed) {
+            throw new SQLException(
+                    call + " inside inTransaction: returning from the function commits, throwing rolls back", "25000");
+        }
+    }
+
+    // ---- state that the release undoes ----
+
+    private ChangedState changing() throws SQLException {
+        ChangedState state = changed;
+        if (state == null) {
+            state = new ChangedState(delegate());
+            changed = state;
+        }
+        return state;
+    }
+
+    @Override
+    public void setReadOnly(boolean readOnly) throws SQLException {
+        changing().readOnly();
+        delegate().setReadOnly(readOnly);
+    }
+
+    @Override
+    public void setTransactionIsolation(int level) throws SQLException {
+        changing().isolation();
+        delegate().setTransactionIsolation(level);
+    }
+
+    @Override
+    public void setSchema(String schema) throws SQLException {
+        changing().schema();
+        delegate().setSchema(schema);
+    }
+
+    @Override
+    public void setHoldability(int holdability) throws SQLException {
+        changing().holdability();
+        delegate().setHoldability(holdability);
+    }
+
+    @Override
+    public void setNetworkTimeout(Executor executor, int milliseconds) throws SQLException {
+        changing().networkTimeout();
+        delegate().setNetworkTimeout(executor, milliseconds);
+    }
+
+    @Override
+    public void setTypeMap(Map<String, Class<?>> map) throws SQLException {
+        changing().typeMap();
+        delegate().setTypeMap(map);
+    }
+
+    @Override
+    public void setClientInfo(String name, String value) throws SQLClientInfoException {
+        try {
+            changing().clientInfo();
+            delegate().setClientInfo(name, value);
+        } catch (SQLClientInfoException e) {
+            throw e;
+        } catch (SQLException e) {
+            throw clientInfoFailure(name, e);
+        }
+    }
+
+    @Override
+    public void setClientInfo(Properties properties) throws SQLClientInfoException {
+        try {
+            changing().clientInfo();
+            delegate().setClientInfo(properties);
+        } catch (SQLClientInfoException e) {
+            throw e;
+        } catch (SQLException e) {
+            throw clientInfoFailure("", e);
+        }
+    }
+
+    private static SQLClientInfoException clientInfoFailure(String name, SQLException cause) {
+        return new SQLClientInfoException(
+                cause.getMessage(), cause.getSQLState(), Map.of(name, ClientInfoStatus.REASON_UNKNOWN), cause);
+    }
+
+    // ---- release ----
+
+    @Override
+    public void close() throws SQLException {
+        if (managed && !released.get()) {
+            refuseIfManaged("close()");
+        }
+        release();
+    }
+
+    /** Gives the connection back, cleaned; a session that cannot be cleaned is ended. Doing it again does nothing. */
+    void release() {
+        if (released.compareAndSet(false, true)) {
+            pool.release(session, !lost && clean());
+        }
+    }
+
+    private boolean clean() {
+        if (session.session.isClosed()) {
+            return false;
+        }
+        try {
+            for (WrappedStatement statement : statements) {
+                statement.closeDelegate();
+            }
+            if (session.session.inTransaction()) {
+                rollbackWhatever();
+            }
+            // Only after the rollback: the driver's setAutoCommit(true) commits what is open.
+            if (!connection.getAutoCommit()) {
+                connection.setAutoCommit(true);
+            }
+            if (changed != null) {
+                changed.undo();
+            }
+            return !session.session.inTransaction();
+        } catch (SQLException e) {
+            ConnectionPool.LOG.log(Level.DEBUG, "a released session could not be cleaned and is closed", e);
+            return false;
+        }
+    }
+
+    /** The driver refuses rollback() while it is in auto-commit, in which a transaction that SQL began may be open. */
+    private void rollbackWhatever() throws SQLException {
+        if (!connection.getAutoCommit()) {
+            connection.rollback();
+            return;
+        }
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("ROLLBACK");
+        }
+    }
+
+    @Override
+    public boolean isClosed() {
+        return released.get() || session.session.isClosed();
+    }
+
+    @Override
+    public boolean isValid(int timeout) throws SQLException {
+        return !released.get() && connection.isValid(timeout);
+    }
+
+    @Override
+    public void abort(Executor executor) throws SQLException {
+        if (!released.get()) {
+            lost = true;
+            connection.abort(executor);
+        }
+    }
+
+    @Override
+    public <T> T unwrap(Class<T> type) throws SQLException {
+        return type.isInstance(this) ? type.cast(this) : delegate().unwrap(type);
+    }
+
+    // ---- statements ----
+
+    @Override
+    public Connection connection() {
+        return this;
+    }
+
+    @Override
+    public void requireOpen() throws SQLException {
+        if (released.get()) {
+            throw new SQLException("The connection was given back to the pool", "08003");
+        }
+    }
+
+    @Override
+    public long executing() {
+        return pool.statementStart();
+    }
+
+    @Override
+    public void executed(long start, String sql) {
+        pool.statementEnd(start, sql);
+    }
+
+    @Override
+    public SQLException failed(SQLException failure) {
+        if (!lost && SqlState.isSessionLost(failure.getSQLState()) && !released.get()) {
+            lost = true;
+            // The interrupt of a virtual thread closes its own socket; the server has done nothing.
+            if (!Thread.currentThread().isInterrupted()) {
+                pool.suspect();
+            }
+        }
+        return failure;
+    }
+
+    @Override
+    public void closed(WrappedStatement statement) {
+        if (!released.get()) {
+            statements.remove(statement);
+        }
+    }
+
+    private <S extends WrappedStatement> S track(S statement) {
+        statements.add(statement);
+        return statement;
+    }
+
+    private Statement track(Statement statement) {
+        return track(new WrappedStatement(this, statement, "batch of statements"));
+    }
+
+    private PreparedStatement track(PreparedStatement statement, String sql) {
+        return track(new WrappedPreparedStatement(this, statement, sql));
+    }
+
+    private CallableStatement track(CallableStatement statement, String sql) {
+        return track(new WrappedCallableStatement(this, statement, sql));
+    }
+
+    @Override
+    public Statement createStatement() throws SQLException {
+        return track(delegate().createStatement());
+    }
+
+    @Override
+    public Statement createStatement(int type, int concurrency) throws SQLException {
+        return track(delegate().createStatement(type, concurrency));
+    }
+
+    @Override
+    public Statement createStatement(int type, int concurrency, int holdability) throws SQLException {
+        return track(delegate().createStatement(type, concurrency, holdability));
+    }
+
+    @Override
+    public PreparedStatement prepareStatement(String sql) throws SQLException {
+        return track(delegate().prepareStatement(sql), sql);
+    }
+
+    @Override
+    public PreparedStatement prepareStatement(String sql, int type, int concurrency) throws SQLException {
+        return track(delegate().prepareStatement(sql, type, concurrency), sql);
+    }
+
+    @Override
+    public PreparedStatement prepareStatement(String sql, int type, int concurrency, int holdability)
+            throws SQLException {
+        return track(delegate().prepareStatement(sql, type, concurrency, holdability), sql);
+    }
+
+    @Override
+    public PreparedStatement prepareStatement(String sql, int autoGeneratedKeys) throws SQLException {
+        return track(delegate().prepareStatement(sql, autoGeneratedKeys), sql);
+    }
+
+    @Override
+    public PreparedStatement prepareStatement(String sql, int[] columnIndexes) throws SQLException {
+        return track(delegate().prepareStatement(sql, columnIndexes), sql);
+    }
+
+    @Override
+    public PreparedStatement prepareStatement(String sql, String[] columnNames) throws SQLException {
+        return track(delegate().prepareStatement(sql, columnNames), sql);
+    }
+
+    @Override
+    public CallableStatement prepareCall(String sql) throws SQLException {
+        return track(delegate().prepareCall(sql), sql);
+    }
+
+    @Override
+    public CallableStatement prepareCall(String sql, int type, int concurrency) throws SQLException {
+        return track(delegate().prepareCall(sql, type, concurrency), sql);
+    }
+
+    @Override
+    public CallableStatement prepareCall(String sql, int type, int concurrency, int holdability) throws SQLException {
+        return track(delegate().prepareCall(sql, type, concurrency, holdability), sql);
+    }
+
+    /** The driver's metadata, but for the ways back to the driver's own connection and statements. */
+    @Override
+    public DatabaseMetaData getMetaData() throws SQLException {
+        DatabaseMetaData metaData = delegate().getMetaData();
+        return (DatabaseMetaData) Proxy.newProxyInstance(
+                ConnectionHandle.class.getClassLoader(),
+                new Class<?>[] {DatabaseMetaData.class},
+                (self, method, args) -> {
+                    requireOpen();
+                    if (method.getName().equals("getConnection")) {
+                        return this;
+                    }
+                    try {
+                        Object result = method.invoke(metaData, args);
+                        return result instanceof ResultSet rows ? new WrappedResultSet(this, null, rows) : result;
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    @Override
+    public String toString() {
+        return "Connection[" + pool.name() + " #" + session.number + (released.get() ? ", released" : "") + "]";
+    }
+}

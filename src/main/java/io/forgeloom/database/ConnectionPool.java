@@ -1,0 +1,351 @@
+package io.forgeloom.database;
+
+import io.forgeloom.database.AcquireException.Reason;
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.pg.PgConnector;
+import io.forgeloom.internal.pg.PgSession;
+import java.io.PrintWriter;
+import java.lang.System.Logger.Level;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.sql.SQLTransientConnectionException;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.logging.Logger;
+import java.util.stream.Collectors;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The connections to one server: a bounded number, first come, first served. Obtained from a {@link Database}. As a
+ * {@link DataSource} it serves JDBC code as it is: {@link #getConnection()} waits up to the pool's timeout, and
+ * {@code close()} on the connection gives it back.
+ *
+ * <p>What a user leaves behind by JDBC is undone when the connection is released: an open transaction is rolled back,
+ * never committed; statements are closed; auto-commit, isolation, read-only, schema and network timeout return to what
+ * they were. What SQL statements changed in the session ({@code SET}, advisory locks, {@code LISTEN}, temporary tables)
+ * stays, in this version: the code that makes such a change must undo it.
+ *
+ * <p>Safe for use by many threads; each connection by one thread at a time.
+ */
+public final class ConnectionPool implements DataSource {
+
+    static final System.Logger LOG = System.getLogger("io.forgeloom.database");
+    private static final int HOLDERS_IN_MESSAGE = 5;
+
+    private final String name;
+    private final PgConnector connector;
+    private final SessionPool sessions;
+    private final Duration acquireTimeout;
+    private final Duration connectTimeout;
+    private final boolean testBeforeAcquire;
+    private final long validateAfterIdleNanos;
+    private final long slowStatementNanos;
+
+    /** Counts the times that a session was found dead; those last known to be alive before that are tried before use. */
+    private final AtomicInteger suspicion = new AtomicInteger();
+
+    ConnectionPool(String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector) {
+        this.name = name;
+        this.connector = connector;
+        this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
+        this.acquireTimeout = config.poolTimeout();
+        this.connectTimeout = config.connectTimeout();
+        this.testBeforeAcquire = config.testBeforeAcquire();
+        this.validateAfterIdleNanos = config.validateAfterIdle().toNanos();
+        this.slowStatementNanos = config.slowStatementThreshold().toNanos();
+    }
+
+    void start(PgSession first) {
+        sessions.start(first);
+    }
+
+    /** The pool's name: {@code primary}, {@code replica-1}, … */
+    public String name() {
+        return name;
+    }
+
+    /** The pool as it is now. */
+    public PoolStats stats() {
+        return sessions.stats();
+    }
+
+    /** Whether the last attempt to open a session succeeded. */
+    boolean isReachable() {
+        return sessions.outage() == null;
+    }
+
+    // ---- acquire and release ----
+
+    /**
+     * A connection, waiting up to the pool's timeout.
+     *
+     * @throws AcquireException saying why there was none
+     */
+    public Connection acquire() {
+        return lease(Deadline.after(acquireTimeout));
+    }
+
+    /**
+     * A connection, waiting up to {@code timeout}; {@link Duration#ZERO} takes one only if it is free.
+     *
+     * @throws AcquireException saying why there was none
+     */
+    public Connection acquire(Duration timeout) {
+        return lease(Deadline.after(timeout));
+    }
+
+    /** The pool's own timeout from now. */
+    Deadline acquireDeadline() {
+        return Deadline.after(acquireTimeout);
+    }
+
+    /** As {@link #acquire()}, with the type that transactions are run on. */
+    ConnectionHandle lease(Deadline deadline) {
+        long begin = System.nanoTime();
+        while (true) {
+            PooledSession session = take(begin, deadline);
+            long now = System.nanoTime();
+            session.heldSinceNanos = now;
+            session.holder = Thread.currentThread();
+            if (isFit(session, now, deadline)) {
+                return new ConnectionHandle(this, session);
+            }
+            // An interrupt closes the socket of a virtual thread; that says nothing about the server.
+            if (!Thread.currentThread().isInterrupted()) {
+                suspect();
+            }
+            sessions.dispose(session);
+        }
+    }
+
+    private PooledSession take(long begin, Deadline deadline) {
+        // An interrupted virtual thread would lose its socket at the first read: refuse before it costs a session.
+        if (Thread.currentThread().isInterrupted()) {
+            throw refusal(Reason.INTERRUPTED, begin, null);
+        }
+        try {
+            PooledSession session = sessions.take(deadline);
+            if (session == null) {
+                throw refusal(reasonNow(), begin, null);
+            }
+            return session;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw refusal(Reason.INTERRUPTED, begin, e);
+        }
+    }
+
+    /** Whether the session may be handed out: known to be alive, or proved to be. */
+    private boolean isFit(PooledSession session, long now, Deadline deadline) {
+        if (session.session.isClosed()) {
+            return false;
+        }
+        int suspected = suspicion.get();
+        boolean due = session.trusted != suspected || now - session.lastUsedNanos >= validateAfterIdleNanos;
+        if (!testBeforeAcquire || !due) {
+            return true;
+        }
+        long seconds = Math.min(deadline.remaining().toSeconds(), connectTimeout.toSeconds());
+        try {
+            if (!session.session.connection().isValid((int) Math.max(1, seconds))) {
+                return false;
+            }
+        } catch (SQLException e) {
+            return false;
+        }
+        session.trusted = suspected;
+        return true;
+    }
+
+    /** Takes back what {@link #lease} gave; {@code reusable} says that the session is as it was. */
+    void release(PooledSession session, boolean reusable) {
+        session.holder = null;
+        if (reusable && !session.session.isClosed()) {
+            session.lastUsedNanos = System.nanoTime();
+            sessions.give(session);
+        } else {
+            sessions.dispose(session);
+        }
+    }
+
+    /** A session died in use: the others are tried before they are used again. */
+    void suspect() {
+        suspicion.incrementAndGet();
+    }
+
+    /** What the slow-statement log needs of the clock; 0 where the log is off. */
+    long statementStart() {
+        return slowStatementNanos == 0 ? 0 : System.nanoTime();
+    }
+
+    void statementEnd(long start, String sql) {
+        if (slowStatementNanos == 0) {
+            return;
+        }
+        long took = System.nanoTime() - start;
+        if (took >= slowStatementNanos) {
+            LOG.log(Level.WARNING, "{0}: slow statement, {1} ms: {2}", name, took / 1_000_000, sql);
+        }
+    }
+
+    // ---- diagnosis ----
+
+    private Reason reasonNow() {
+        if (sessions.isClosed()) {
+            return Reason.CLOSED;
+        }
+        PoolStats now = stats();
+        if (now.active() >= now.maxSize()) {
+            return Reason.EXHAUSTED;
+        }
+        return sessions.outage() == null ? Reason.CONNECTING_SLOWLY : Reason.SERVER_DOWN;
+    }
+
+    private AcquireException refusal(Reason reason, long begin, @Nullable Exception cause) {
+        Duration waited = Duration.ofNanos(System.nanoTime() - begin);
+        PoolStats now = stats();
+        SessionPool.Outage outage = sessions.outage();
+        String why = switch (reason) {
+            case EXHAUSTED -> "all " + now.maxSize() + " connections are in use, " + holders();
+            case CONNECTING_SLOWLY -> "no session was opened in time";
+            case SERVER_DOWN ->
+                outage == null
+                        ? "the server could not be reached"
+                        : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
+                                + outage.lastError().getMessage();
+            case CLOSED -> "the pool is closed";
+            case INTERRUPTED -> "the thread was interrupted";
+        };
+        String message = String.format(
+                Locale.ROOT,
+                "%s %s: no connection after %d ms: %s (%s, acquire timeout %d ms)",
+                name,
+                connector,
+                waited.toMillis(),
+                why,
+                now,
+                acquireTimeout.toMillis());
+        @Nullable
+        Throwable because =
+                cause == null && outage != null && reason == Reason.SERVER_DOWN ? outage.lastError() : cause;
+        return new AcquireException(reason, waited, now, message, because);
+    }
+
+    /** Who has the connections, the longest first. */
+    private String holders() {
+        List<PooledSession> held = sessions.inUse();
+        Thread me = Thread.currentThread();
+        long own = held.stream().filter(session -> session.holder == me).count();
+        String longest = held.stream()
+                .sorted(Comparator.comparingLong((PooledSession session) -> -millisSince(session.heldSinceNanos)))
+                .limit(HOLDERS_IN_MESSAGE)
+                .map(session -> holderName(session) + " for " + millisSince(session.heldSinceNanos) + " ms")
+                .collect(Collectors.joining(", "));
+        return (own == 0 ? "" : own + " by this very thread, ") + "longest held by: " + longest;
+    }
+
+    private static String holderName(PooledSession session) {
+        Thread holder = session.holder;
+        if (holder == null) {
+            return "nobody any more";
+        }
+        return holder.getName().isEmpty() ? "thread #" + holder.threadId() : holder.getName();
+    }
+
+    private static long millisSince(long nanos) {
+        return (System.nanoTime() - nanos) / 1_000_000;
+    }
+
+    // ---- closing ----
+
+    void close(Deadline deadline) {
+        Duration limit = deadline.remaining();
+        String holders = sessions.inUse().isEmpty() ? "" : holders();
+        int aborted = sessions.close(deadline);
+        if (aborted > 0) {
+            LOG.log(
+                    Level.WARNING,
+                    "{0} {1}: closed; {2} connections were not released within {3} and were aborted; {4}",
+                    name,
+                    connector,
+                    aborted,
+                    limit,
+                    holders);
+        }
+    }
+
+    // ---- DataSource ----
+
+    /**
+     * A connection, waiting up to the pool's timeout.
+     *
+     * @throws SQLTransientConnectionException whose cause, an {@link AcquireException}, says why there was none
+     */
+    @Override
+    public Connection getConnection() throws SQLException {
+        try {
+            return acquire();
+        } catch (AcquireException e) {
+            throw new SQLTransientConnectionException(e.getMessage(), "08001", e);
+        }
+    }
+
+    /** Not supported: all connections of a pool have one user. */
+    @Override
+    public Connection getConnection(String user, String password) throws SQLException {
+        throw new SQLFeatureNotSupportedException("The pool's user is set in DatabaseConfig; use getConnection()");
+    }
+
+    /** The pool's acquire timeout in whole seconds. */
+    @Override
+    public int getLoginTimeout() {
+        return (int) acquireTimeout.toSeconds();
+    }
+
+    /** Not supported: the timeout is {@code poolTimeout} of {@link DatabaseConfig}. */
+    @Override
+    public void setLoginTimeout(int seconds) throws SQLException {
+        throw new SQLFeatureNotSupportedException("Set poolTimeout in DatabaseConfig");
+    }
+
+    /** Always null: logging goes to {@link System.Logger}. */
+    @Override
+    public @Nullable PrintWriter getLogWriter() {
+        return null;
+    }
+
+    /** Not supported: logging goes to {@link System.Logger}. */
+    @Override
+    public void setLogWriter(PrintWriter out) throws SQLException {
+        throw new SQLFeatureNotSupportedException("Logging goes to java.lang.System.Logger io.forgeloom.database");
+    }
+
+    /** Not supported: logging goes to {@link System.Logger}. */
+    @Override
+    public Logger getParentLogger() throws SQLFeatureNotSupportedException {
+        throw new SQLFeatureNotSupportedException("Logging goes to java.lang.System.Logger io.forgeloom.database");
+    }
+
+    @Override
+    public <T> T unwrap(Class<T> type) throws SQLException {
+        if (type.isInstance(this)) {
+            return type.cast(this);
+        }
+        throw new SQLException("A ConnectionPool wraps no " + type.getName());
+    }
+
+    @Override
+    public boolean isWrapperFor(Class<?> type) {
+        return type.isInstance(this);
+    }
+
+    @Override
+    public String toString() {
+        return "ConnectionPool[" + name + " " + connector + "]";
+    }
+}

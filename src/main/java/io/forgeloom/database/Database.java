@@ -1,0 +1,225 @@
+package io.forgeloom.database;
+
+import io.forgeloom.error.DatabaseException;
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.concurrent.TaskScope;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A primary and its replicas, each behind a bounded pool. Opened once by {@link #open}, shared by all threads, and closed
+ * by {@link #close}. Safe for use by many threads.
+ *
+ * <p>{@link #withConnection} lends a connection for one function, {@link #inTransaction} runs one in a transaction, and
+ * {@link #primary()} is a {@link javax.sql.DataSource} for code that knows JDBC only.
+ */
+public final class Database implements AutoCloseable {
+
+    private static final Duration HEALTH_TIMEOUT = Duration.ofSeconds(2);
+
+    private final DatabaseConfig config;
+    private final ConnectionPool primary;
+    private final List<ConnectionPool> replicas;
+    private final Transactions transactions;
+    private final AtomicInteger nextReplica = new AtomicInteger();
+
+    private Database(DatabaseConfig config, ConnectionPool primary, List<ConnectionPool> replicas) {
+        this.config = config;
+        this.primary = primary;
+        this.replicas = replicas;
+        this.transactions = new Transactions(primary);
+    }
+
+    /**
+     * Connects to all servers of the configuration at the same time and checks that each is one to work with: PostgreSQL
+     * 18 or later, no pooler in between, and a primary that accepts writes. Takes at most twice
+     * {@link DatabaseConfig#connectTimeout()}. If anything fails, nothing stays open.
+     *
+     * @throws ServerCheckException if a server is not fit; it says which, what was found and what is required
+     * @throws DatabaseException if a server cannot be reached or refuses the login
+     * @throws io.forgeloom.error.DeadlineExceededException if a server did not answer in time
+     */
+    public static Database open(DatabaseConfig config) {
+        Objects.requireNonNull(config, "config");
+        List<ServerStart> servers = ServerStart.all(config);
+        ServerStart.check(servers, config);
+        List<ConnectionPool> pools =
+                servers.stream().map(server -> server.startPool(config)).toList();
+        return new Database(config, pools.get(0), pools.subList(1, pools.size()));
+    }
+
+    /** The pool of the primary, which is a {@link javax.sql.DataSource}. */
+    public ConnectionPool primary() {
+        return primary;
+    }
+
+    /**
+     * The pool to read from: the next replica in turn, passing over those to which the last connect failed; the primary
+     * if there is none or {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary.
+     */
+    public ConnectionPool readPool() {
+        if (config.readFromReplica()) {
+            int count = replicas.size();
+            int first = nextReplica.getAndIncrement();
+            for (int i = 0; i < count; i++) {
+                ConnectionPool replica = replicas.get(Math.floorMod(first + i, count));
+                if (replica.isReachable()) {
+                    return replica;
+                }
+            }
+        }
+        return primary;
+    }
+
+    /**
+     * Runs {@code function} on a connection of the primary and releases it. No transaction is begun: each statement
+     * commits by itself, unless the function turns auto-commit off, and then what it does not commit is rolled back.
+     *
+     * @return what the function returns
+     * @throws X what the function throws beside {@link SQLException}
+     * @throws DatabaseException for an {@link SQLException} of the function
+     * @throws AcquireException if there is no connection
+     */
+    public <T extends @Nullable Object, X extends Exception> T withConnection(ConnectionFunction<T, X> function)
+            throws X {
+        ConnectionHandle connection = primary.lease(primary.acquireDeadline());
+        try {
+            return function.apply(connection);
+        } catch (SQLException e) {
+            throw new DatabaseException(e);
+        } finally {
+            connection.release();
+        }
+    }
+
+    /** As {@link #inTransaction(TransactionOptions, TransactionFunction)} with every default. */
+    public <T extends @Nullable Object, X extends Exception> T inTransaction(TransactionFunction<T, X> function)
+            throws X {
+        return inTransaction(TransactionOptions.DEFAULTS, function);
+    }
+
+    /**
+     * Runs {@code function} in a transaction on the primary: commits if it returns, rolls back if it throws, and runs it
+     * again if the server ended the transaction for the sake of another (40001, 40P01), each time after a random wait.
+     * The failures of earlier attempts are suppressed on the last one.
+     *
+     * @return what the function returned in the attempt that was committed
+     * @throws X what the function throws beside {@link SQLException}
+     * @throws DatabaseException for an {@link SQLException} of the function or of the commit
+     * @throws io.forgeloom.error.DeadlineExceededException if it was not done within {@link TransactionOptions#timeout()}
+     * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT
+     * @throws AcquireException if there is no connection
+     * @throws IllegalStateException if this thread is inside a transaction of this database already
+     */
+    public <T extends @Nullable Object, X extends Exception> T inTransaction(
+            TransactionOptions options, TransactionFunction<T, X> function) throws X {
+        return transactions.run(options, function);
+    }
+
+    /**
+     * What became of a transaction whose commit went unanswered. Asks the primary until it has ended, up to
+     * {@code timeout}.
+     *
+     * @throws DatabaseException if the primary could not be asked
+     * @throws AcquireException if there is no connection
+     */
+    public CommitOutcome commitOutcome(TransactionId id, Duration timeout) {
+        return transactions.outcomeOf(id, Deadline.after(timeout));
+    }
+
+    /**
+     * Asks every server at the same time whether it answers, through its pool, and waits for that at most 2 s. A pool
+     * that is exhausted counts as a server that does not answer.
+     *
+     * @throws InterruptedException if this thread was interrupted
+     */
+    public DatabaseHealth health() throws InterruptedException {
+        Deadline deadline = Deadline.after(HEALTH_TIMEOUT);
+        List<ConnectionPool> pools = new ArrayList<>();
+        pools.add(primary);
+        pools.addAll(replicas);
+        // One second beyond the deadline of each answer, so that a subtask itself says what it waited for.
+        try (TaskScope scope = TaskScope.open("forgeloom-health", Deadline.after(HEALTH_TIMEOUT.plusSeconds(1)))) {
+            List<TaskScope.Subtask<DatabaseHealth.Server>> answers = pools.stream()
+                    .map(pool -> scope.<DatabaseHealth.Server>fork(
+                            "forgeloom-health-" + pool.name(), () -> health(pool, deadline)))
+                    .toList();
+            scope.join();
+            return new DatabaseHealth(
+                    answers.stream().map(TaskScope.Subtask::get).toList());
+        } catch (TimeoutException e) {
+            String problem = "no answer within " + HEALTH_TIMEOUT.plusSeconds(1);
+            return new DatabaseHealth(pools.stream()
+                    .map(pool -> new DatabaseHealth.Server(
+                            pool.name(), problem, HEALTH_TIMEOUT.plusSeconds(1), pool.stats()))
+                    .toList());
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a health check must not throw", e.getCause());
+        }
+    }
+
+    private static DatabaseHealth.Server health(ConnectionPool pool, Deadline deadline) {
+        long begin = System.nanoTime();
+        String problem = null;
+        try {
+            ConnectionHandle connection = pool.lease(deadline);
+            try (Statement statement = connection.createStatement()) {
+                connection.setNetworkTimeout(
+                        Runnable::run, (int) Math.max(1, deadline.remaining().toMillis()));
+                statement.execute("SELECT 1");
+            } finally {
+                connection.release();
+            }
+        } catch (AcquireException | SQLException e) {
+            problem = String.valueOf(e.getMessage());
+        }
+        return new DatabaseHealth.Server(
+                pool.name(), problem, Duration.ofNanos(System.nanoTime() - begin), pool.stats());
+    }
+
+    /**
+     * Refuses new work, waits up to {@link DatabaseConfig#closeTimeout()} for the connections in use, aborts those that
+     * are left, and ends every session and thread. All pools at the same time. Doing it again does nothing. Interrupting
+     * it aborts the connections in use at once; the interrupt flag stays set.
+     */
+    @Override
+    public void close() {
+        Deadline deadline = Deadline.after(config.closeTimeout());
+        List<Thread> closers = new ArrayList<>();
+        for (ConnectionPool replica : replicas) {
+            closers.add(
+                    Thread.ofVirtual().name("forgeloom-close-" + replica.name()).start(() -> replica.close(deadline)));
+        }
+        primary.close(deadline);
+        boolean interrupted = Thread.currentThread().isInterrupted();
+        for (Thread closer : closers) {
+            if (interrupted) {
+                closer.interrupt();
+            }
+            while (closer.isAlive()) {
+                try {
+                    closer.join();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                    closer.interrupt();
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "Database[" + primary + ", " + replicas.size() + " replicas]";
+    }
+}

@@ -1,0 +1,29 @@
+package io.forgeloom.database;
+
+/**
+ * A pool at one moment. The numbers are read one after the other while the pool is in use, so they may be off by what
+ * happened meanwhile. Immutable, safe for use by many threads.
+ *
+ * @param pool the pool's name: {@code primary}, {@code replica-1}, …
+ * @param maxSize connections at most
+ * @param active connections in use
+ * @param idle connections open and free
+ * @param connecting sessions being opened
+ * @param waiting threads that wait for a connection
+ * @param opened sessions opened since the start
+ * @param closed sessions closed since the start, for whatever reason
+ */
+public record PoolStats(
+        String pool, int maxSize, int active, int idle, int connecting, int waiting, long opened, long closed) {
+
+    /** Connections open: in use and free. */
+    public int total() {
+        return active + idle;
+    }
+
+    @Override
+    public String toString() {
+        return "total=%d active=%d idle=%d connecting=%d waiting=%d max=%d"
+                .formatted(total(), active, idle, connecting, waiting, maxSize);
+    }
+}

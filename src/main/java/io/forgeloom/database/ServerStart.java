@@ -1,0 +1,185 @@
+package io.forgeloom.database;
+
+import io.forgeloom.database.ServerCheckException.Check;
+import io.forgeloom.error.DatabaseException;
+import io.forgeloom.error.DeadlineExceededException;
+import io.forgeloom.error.ForgeException;
+import io.forgeloom.error.SqlState;
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.concurrent.TaskScope;
+import io.forgeloom.internal.pg.PgConnector;
+import io.forgeloom.internal.pg.PgSession;
+import io.forgeloom.internal.pg.PgUrl;
+import io.forgeloom.internal.pg.ServerFacts;
+import java.lang.System.Logger.Level;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One server while the database is being opened: connect, check, and hand the session to the pool as its first. One
+ * thread at a time.
+ */
+final class ServerStart {
+
+    static final int REQUIRED_MAJOR = 18;
+
+    private final String role;
+    private final boolean primary;
+    private final PgConnector connector;
+
+    /** Written by the checking thread, read after it was joined. */
+    private @Nullable PgSession session;
+
+    private ServerStart(String role, boolean primary, PgUrl url, DatabaseConfig config) {
+        this.role = role;
+        this.primary = primary;
+        Duration timeout = config.statementTimeout();
+        Map<String, String> settings = primary && !timeout.isZero()
+                ? Map.of("statement_timeout", Long.toString(timeout.toMillis()))
+                : Map.of();
+        this.connector = new PgConnector(url, config.serviceName(), settings);
+    }
+
+    /** The primary first, then the replicas. */
+    static List<ServerStart> all(DatabaseConfig config) {
+        List<ServerStart> servers = new ArrayList<>();
+        servers.add(new ServerStart("primary", true, config.primaryUrl(), config));
+        for (int i = 0; i < config.replicaUrls().size(); i++) {
+            servers.add(new ServerStart("replica-" + (i + 1), false, config.replicaUrl(i), config));
+        }
+        return servers;
+    }
+
+    /** Connects to all and checks all, side by side; after a failure nothing is open. */
+    static void check(List<ServerStart> servers, DatabaseConfig config) {
+        Duration limit = config.connectTimeout().multipliedBy(2);
+        boolean sound = false;
+        try {
+            try (TaskScope scope = TaskScope.open("forgeloom-start", Deadline.after(limit))) {
+                for (ServerStart server : servers) {
+                    scope.fork("forgeloom-start-" + server.role, () -> {
+                        server.connectAndCheck(config);
+                        return server;
+                    });
+                }
+                scope.join();
+            }
+            sound = true;
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof ForgeException known
+                    ? known
+                    : new IllegalStateException("the start-up check failed", e.getCause());
+        } catch (TimeoutException e) {
+            throw new DeadlineExceededException(
+                    "the servers did not answer within " + limit + " (twice connectTimeout): " + e.getMessage(),
+                    limit,
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (CancellationException)
+                    new CancellationException("interrupted while the database was being opened").initCause(e);
+        } finally {
+            if (!sound) {
+                servers.forEach(ServerStart::abandon);
+            }
+        }
+    }
+
+    private void connectAndCheck(DatabaseConfig config) throws InterruptedException {
+        try {
+            PgSession opened = connector.connect(Deadline.after(config.connectTimeout()));
+            session = opened;
+            judge(ServerFacts.read(opened), config);
+        } catch (SQLException e) {
+            String said = String.valueOf(e.getMessage());
+            if (SqlState.PROTOCOL_VIOLATION.equals(e.getSQLState()) && said.contains("startup parameter")) {
+                throw pooled("a pooler that refuses our start-up options (" + said + ")");
+            }
+            throw new DatabaseException(role + " " + connector + ": " + said, e);
+        }
+    }
+
+    private void judge(ServerFacts facts, DatabaseConfig config) {
+        if (facts.major() < REQUIRED_MAJOR) {
+            throw new ServerCheckException(
+                    Check.VERSION,
+                    role,
+                    connector.toString(),
+                    "PostgreSQL " + facts.version(),
+                    "PostgreSQL " + REQUIRED_MAJOR + " or later",
+                    "upgrade the server");
+        }
+        if (facts.pooled()) {
+            String found = "a pooler (the start-up message named backend " + facts.announcedPid()
+                    + ", statements run in " + facts.backendPid() + ")";
+            if (config.requireDirectConnection()) {
+                throw pooled(found);
+            }
+            ConnectionPool.LOG.log(
+                    Level.WARNING,
+                    "{0} {1}: found {2}; session locks, LISTEN and settings are lost unless it keeps the session",
+                    role,
+                    connector,
+                    found);
+        }
+        if (primary && facts.inRecovery()) {
+            throw new ServerCheckException(
+                    Check.WRITABLE,
+                    role,
+                    connector.toString(),
+                    "a server in recovery, which is read-only",
+                    "a server that accepts writes",
+                    "name the primary in url and this one in replicaUrls");
+        }
+        if (primary
+                && facts.statementTimeoutMillis() != config.statementTimeout().toMillis()) {
+            ConnectionPool.LOG.log(
+                    Level.WARNING,
+                    "{0} {1}: statement_timeout is {2} ms, not the configured {3} ms; the URL, the role or a proxy overrides it",
+                    role,
+                    connector,
+                    facts.statementTimeoutMillis(),
+                    config.statementTimeout().toMillis());
+        }
+    }
+
+    private ServerCheckException pooled(String found) {
+        return new ServerCheckException(
+                Check.DIRECT_CONNECTION,
+                role,
+                connector.toString(),
+                found,
+                "a direct connection to PostgreSQL",
+                "point the URL at the server itself, or set requireDirectConnection(false) if the pooler keeps one server"
+                        + " session for each connection and accepts the start-up parameter \"options\"");
+    }
+
+    private void abandon() {
+        PgSession opened = session;
+        if (opened != null) {
+            opened.abort();
+        }
+    }
+
+    ConnectionPool startPool(DatabaseConfig config) {
+        PgSession first = session;
+        if (first == null) {
+            throw new IllegalStateException(role + " was not checked");
+        }
+        ConnectionPool pool = new ConnectionPool(
+                role,
+                config,
+                primary ? config.poolSize() : config.replicaPoolSize(),
+                primary ? config.minPoolSize() : 0,
+                connector);
+        pool.start(first);
+        return pool;
+    }
+}

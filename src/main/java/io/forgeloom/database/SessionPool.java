@@ -1,0 +1,378 @@
+package io.forgeloom.database;
+
+import io.forgeloom.internal.concurrent.Backoff;
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.pg.PgConnector;
+import io.forgeloom.internal.pg.PgSession;
+import java.lang.System.Logger.Level;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The sessions with one server and the queue of those who wait for one. Knows nothing of JDBC's rules: a session goes out
+ * by {@link #take} and comes back by {@link #give} or {@link #dispose}, exactly once. Safe for use by many threads.
+ */
+final class SessionPool {
+
+    // Two semaphores and one lock carry the pool.
+    //
+    //   available  fair; one permit for each session in the deque `idle`. A permit is released after the push and
+    //              acquired before the pop, so whoever has a permit finds a session. Its queue is the pool's queue.
+    //   capacity   one permit for each session that exists or is being opened.
+    //   lock       guards `idle`, `openers` and the change of `closed`. Nothing blocks while it is held, I/O least of
+    // all.
+    //
+    // A waiter never opens a session itself. It asks for one and queues at `available`, where it takes what comes
+    // first,
+    // a returned session or a new one. Openers are virtual threads, at most maxConnecting; each goes on as long as
+    // there
+    // are more waiters than openers. No waiter is left without: it counts itself before it asks, and an opener decides
+    // to
+    // end, and is uncounted, in one step under the lock under which the waiter asks.
+    //
+    // While the server cannot be reached (`outage`), one opener alone tries on, with back-off, whatever the number of
+    // waiters. It ends when nobody waits any more.
+    //
+    // Closing: `closed` is set under the lock, then one permit without a session is released. Whoever gets it finds the
+    // pool shut, passes the permit on and fails; so it wakes all waiters, one after the other.
+
+    private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
+    private static final Duration FIRST_RETRY = Duration.ofMillis(50);
+    private static final Duration LAST_RETRY = Duration.ofSeconds(1);
+    private static final Duration AFTER_DEADLINE = Duration.ofSeconds(1);
+
+    /** Why no session can be opened, as far as the last attempt tells; {@code sinceNanos} is the first of those in a row. */
+    record Outage(SQLException lastError, long sinceNanos) {}
+
+    private final PgConnector connector;
+    private final String name;
+    private final int maxSize;
+    private final int minSize;
+    private final int maxConnecting;
+    private final Duration connectTimeout;
+
+    private final Semaphore available = new Semaphore(0, true);
+    private final Semaphore capacity;
+    private final AtomicInteger waiters = new AtomicInteger();
+    private final AtomicLong opened = new AtomicLong();
+    private final AtomicLong disposed = new AtomicLong();
+
+    /** Every session that exists, free or in use. */
+    private final Set<PooledSession> sessions = ConcurrentHashMap.newKeySet();
+
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /** Guarded by the lock. */
+    private final ArrayDeque<PooledSession> idle = new ArrayDeque<>();
+
+    /** Changed under the lock only; read without it by {@link #stats}. */
+    private final Set<Thread> openers = ConcurrentHashMap.newKeySet();
+
+    /** Numbers the openers' threads; guarded by the lock. */
+    private long openersStarted;
+
+    /** Set under the lock, once. */
+    private volatile boolean closed;
+
+    /** Written by openers; null while the last attempt succeeded. */
+    private volatile @Nullable Outage outage;
+
+    SessionPool(String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector) {
+        this.name = name;
+        this.maxSize = maxSize;
+        this.minSize = minSize;
+        this.maxConnecting = config.maxConnecting();
+        this.connectTimeout = config.connectTimeout();
+        this.connector = connector;
+        this.capacity = new Semaphore(maxSize);
+    }
+
+    /** Takes over the session that the start-up check opened, and opens the rest of the minimum. Called once. */
+    void start(PgSession first) {
+        if (!capacity.tryAcquire()) {
+            throw new IllegalStateException("pool " + name + " was started twice");
+        }
+        add(first);
+        openIfNeeded();
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
+    @Nullable
+    Outage outage() {
+        return outage;
+    }
+
+    PoolStats stats() {
+        int free = available.availablePermits();
+        int all = sessions.size();
+        // A permit wakes waiters of a closed pool and stands for no session.
+        int idleNow = closed ? 0 : Math.min(free, all);
+        return new PoolStats(
+                name, maxSize, all - idleNow, idleNow, openers.size(), waiters.get(), opened.get(), disposed.get());
+    }
+
+    /** Those in use, as of now; their fields may change while they are read. */
+    List<PooledSession> inUse() {
+        List<PooledSession> result = new ArrayList<>();
+        for (PooledSession session : sessions) {
+            if (session.holder != null) {
+                result.add(session);
+            }
+        }
+        return result;
+    }
+
+    // ---- take and give ----
+
+    /**
+     * A session, untried; null when the deadline has passed or the pool is closed.
+     *
+     * @throws InterruptedException with nothing taken
+     */
+    @Nullable
+    PooledSession take(Deadline deadline) throws InterruptedException {
+        if (closed) {
+            return null;
+        }
+        // Barging is for an empty queue only; the semaphore's own tryAcquire() always barges.
+        if (available.hasQueuedThreads() || !available.tryAcquire()) {
+            waiters.incrementAndGet();
+            try {
+                openIfNeeded();
+                if (!available.tryAcquire(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
+                    return null;
+                }
+            } finally {
+                waiters.decrementAndGet();
+            }
+        }
+        PooledSession session = pop();
+        if (session == null) {
+            available.release();
+        }
+        return session;
+    }
+
+    /** Null if the pool is closed; otherwise the caller's permit stands for a session. */
+    private @Nullable PooledSession pop() {
+        lock.lock();
+        try {
+            // Last in, first out: what is not needed grows old at the other end.
+            return closed ? null : idle.pollFirst();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes a session back; after {@link #close} it is ended instead. */
+    void give(PooledSession session) {
+        if (!push(session)) {
+            dispose(session);
+        }
+    }
+
+    private boolean push(PooledSession session) {
+        lock.lock();
+        try {
+            if (closed) {
+                return false;
+            }
+            idle.addFirst(session);
+        } finally {
+            lock.unlock();
+        }
+        available.release();
+        return true;
+    }
+
+    /** Ends a session that was taken. Its place is free when the session is closed, not before. */
+    void dispose(PooledSession session) {
+        try {
+            session.session.close();
+        } finally {
+            sessions.remove(session);
+            disposed.incrementAndGet();
+            capacity.release();
+            openIfNeeded();
+        }
+    }
+
+    // ---- opening ----
+
+    private void add(PgSession session) {
+        PooledSession pooled = new PooledSession(session, opened.incrementAndGet(), System.nanoTime());
+        sessions.add(pooled);
+        give(pooled);
+    }
+
+    /** Starts as many openers as are needed now. Never blocks. */
+    private void openIfNeeded() {
+        lock.lock();
+        try {
+            while (openers.size() < openersNeeded() && capacity.availablePermits() > 0) {
+                Thread opener = Thread.ofVirtual()
+                        .name("forgeloom-open-" + name + "-" + ++openersStarted)
+                        .unstarted(this::runOpener);
+                openers.add(opener);
+                opener.start();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** How many openers there should be. Called under the lock. */
+    private int openersNeeded() {
+        if (closed) {
+            return 0;
+        }
+        int unmet = waiters.get() - available.availablePermits();
+        int missing = minSize - (maxSize - capacity.availablePermits());
+        return Math.min(Math.max(unmet, missing), outage == null ? maxConnecting : 1);
+    }
+
+    /** Ends when nothing is left to open, or interrupted by {@link #close}. */
+    private void runOpener() {
+        Backoff retry = new Backoff(FIRST_RETRY, LAST_RETRY);
+        try {
+            while (beginOpening()) {
+                try {
+                    PgSession session = connect();
+                    recovered();
+                    add(session);
+                } catch (SQLException e) {
+                    failed(e);
+                    TimeUnit.NANOSECONDS.sleep(retry.nextNanos());
+                }
+            }
+        } catch (InterruptedException e) {
+            // Only close() interrupts an opener, and it has no further use for this thread.
+            endOpening();
+        } catch (RuntimeException | Error e) {
+            endOpening();
+            throw e;
+        }
+    }
+
+    /** Takes a place for one more session; if there is none, or none is needed, this opener no longer counts. */
+    private boolean beginOpening() {
+        lock.lock();
+        try {
+            if (openers.size() <= openersNeeded() && capacity.tryAcquire()) {
+                return true;
+            }
+            openers.remove(Thread.currentThread());
+            return false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void endOpening() {
+        lock.lock();
+        try {
+            openers.remove(Thread.currentThread());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private PgSession connect() throws SQLException, InterruptedException {
+        boolean connected = false;
+        try {
+            PgSession session = connector.connect(Deadline.after(connectTimeout));
+            connected = true;
+            return session;
+        } finally {
+            if (!connected) {
+                capacity.release();
+            }
+        }
+    }
+
+    private void recovered() {
+        Outage before = outage;
+        outage = null;
+        if (before != null) {
+            long down = System.nanoTime() - before.sinceNanos();
+            LOG.log(Level.INFO, "{0} {1}: reachable again after {2} ms", name, connector, down / 1_000_000);
+            openIfNeeded();
+        }
+    }
+
+    private void failed(SQLException error) {
+        Outage before = outage;
+        outage = new Outage(error, before == null ? System.nanoTime() : before.sinceNanos());
+        if (before == null) {
+            LOG.log(Level.WARNING, "{0} {1}: cannot open a session: {2}", name, connector, error.getMessage());
+        }
+    }
+
+    // ---- closing ----
+
+    /**
+     * Refuses everyone from now on, ends the free sessions, and waits until those in use are given back.
+     *
+     * @return the number of sessions that were still in use at the deadline and were aborted
+     */
+    int close(Deadline deadline) {
+        List<PooledSession> free;
+        List<Thread> opening;
+        lock.lock();
+        try {
+            if (closed) {
+                return 0;
+            }
+            closed = true;
+            free = List.copyOf(idle);
+            idle.clear();
+            opening = List.copyOf(openers);
+        } finally {
+            lock.unlock();
+        }
+        available.release();
+        opening.forEach(Thread::interrupt);
+        free.forEach(this::dispose);
+        List<PooledSession> left = List.of();
+        try {
+            if (!capacity.tryAcquire(maxSize, deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
+                left = List.copyOf(sessions);
+            }
+            join(opening, deadline);
+        } catch (InterruptedException e) {
+            // Whoever interrupts a close wants it over: no more waiting, for anyone.
+            left = List.copyOf(sessions);
+            Thread.currentThread().interrupt();
+        }
+        left.forEach(session -> session.session.abort());
+        return left.size();
+    }
+
+    /** Openers were interrupted, which ends a connect at once, unless it looks up a name: that the JDK cannot interrupt. */
+    private void join(List<Thread> opening, Deadline deadline) throws InterruptedException {
+        for (Thread opener : opening) {
+            if (!opener.join(deadline.remaining().plus(AFTER_DEADLINE))) {
+                LOG.log(
+                        Level.WARNING,
+                        "{0} {1}: {2} did not end; it looks up a name",
+                        name,
+                        connector,
+                        opener.getName());
+            }
+        }
+    }
+}
