@@ -8,7 +8,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +40,7 @@ final class FileTrees {
                 Path relative = from.relativize(file);
                 if (wanted.test(relative)) {
                     try {
-                        Files.copy(file, to.resolve(relative), StandardCopyOption.COPY_ATTRIBUTES);
+                        Files.copy(file, to.resolve(relative));
                     } catch (NoSuchFileException vanished) {
                         // The server dropped it: the log that is replayed on the copy says so, too.
                     }

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The first start on a machine unpacks the binaries and runs {@code initdb} (some seconds); each later cluster is a
  * copy of that folder, so all clusters share one system identifier. {@link #close()} ends the servers and deletes their
  * data; if the JVM ends without it, even by {@code SIGKILL}, the same happens at that moment. Replicas follow without
- * slots; the primary keeps 512 MB of log for them.
+ * slots; the primary keeps 256 MB of log for them.
  *
  * <p>What changes the cluster (add, rejoin, promote, close) is for one thread at a time, all else safe for use by many
  * threads.
@@ -53,7 +53,7 @@ public final class PostgresCluster implements AutoCloseable {
         this.options = options;
         this.binaries = binaries;
         this.password = options.requirePassword ? PASSWORD : null;
-        this.primary = new PostgresServer(this, binaries, "primary", password);
+        this.primary = newServer("primary");
         servers.add(primary);
     }
 
@@ -85,7 +85,7 @@ public final class PostgresCluster implements AutoCloseable {
 
     /** Adds a replica, a base copy of the current primary, and waits until it streams. */
     public PostgresServer addReplica() throws InterruptedException, SQLException {
-        PostgresServer replica = new PostgresServer(this, binaries, "replica-" + ++replicaCount, password);
+        PostgresServer replica = newServer("replica-" + ++replicaCount);
         servers.add(replica);
         follow(replica);
         return replica;
@@ -139,6 +139,10 @@ public final class PostgresCluster implements AutoCloseable {
         progress.at("PostgreSQL is ready", 1);
     }
 
+    private PostgresServer newServer(String name) {
+        return new PostgresServer(this, binaries, name, password, options.durable);
+    }
+
     private void configure(PostgresServer server) {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("listen_addresses", server.host());
@@ -148,7 +152,9 @@ public final class PostgresCluster implements AutoCloseable {
         settings.put("max_prepared_transactions", "20");
         settings.put("fsync", options.durable ? "on" : "off");
         settings.put("synchronous_commit", "on");
-        settings.put("wal_keep_size", "512MB");
+        // Small, since without durable(true) all of it may be in memory.
+        settings.put("wal_keep_size", "256MB");
+        settings.put("max_wal_size", "256MB");
         settings.put("wal_retrieve_retry_interval", "100ms");
         settings.putAll(options.settings);
         server.configure(settings);
@@ -220,7 +226,10 @@ public final class PostgresCluster implements AutoCloseable {
             return this;
         }
 
-        /** Whether a commit is on disk when it returns ({@code fsync}). Defaults to false: no test cuts the power. */
+        /**
+         * Whether a commit is on disk when it returns ({@code fsync}). Defaults to false, since no test cuts the power:
+         * then the data is in memory where {@code /dev/shm} has 8 GiB to spare.
+         */
         public Builder durable(boolean on) {
             durable = on;
             return this;

@@ -44,12 +44,17 @@ public final class PostgresServer implements TestServer {
     private volatile @Nullable Process process;
     private volatile Set<Long> paused = Set.of();
 
-    PostgresServer(PostgresCluster cluster, PostgresBinaries binaries, String name, @Nullable String password) {
+    PostgresServer(
+            PostgresCluster cluster,
+            PostgresBinaries binaries,
+            String name,
+            @Nullable String password,
+            boolean durable) {
         this.cluster = cluster;
         this.binaries = binaries;
         this.name = name;
         this.password = password;
-        Path folder = ProcessGuard.newFolder(name);
+        Path folder = durable ? ProcessGuard.newFolder(name) : ProcessGuard.newMemoryFolder(name);
         data = folder.resolve("data");
         log = folder.resolve("server.log");
     }

@@ -3,8 +3,10 @@ package io.forgeloom.testing;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -17,7 +19,7 @@ import java.util.stream.Stream;
  *
  * <p>A shutdown hook does not run when a JVM is killed with {@code SIGKILL}, so there is none. Instead a small shell, the
  * watchdog, reads a pipe that nobody ever writes to: it sees the end of the file when this JVM is gone, for whatever
- * reason, ends the processes listed in the folder {@code pids} and deletes this JVM's folder. Each process enters itself
+ * reason, ends the processes listed in the folder {@code pids} and deletes this JVM's folders. Each process enters itself
  * there before it becomes the program asked for, so that there is no moment in which the watchdog does not know it. A
  * name there is {@code pid.SIGNAL}: {@code QUIT} is PostgreSQL's immediate shutdown, which also frees its shared memory,
  * {@code KILL} ends anything else, {@code CONT} wakes what was paused.
@@ -40,15 +42,19 @@ final class ProcessGuard {
                 done
             done
             [ -n "$alive" ] && kill -KILL $alive
-            rm -rf "$1"
+            rm -rf "$1" "$2"
             """;
 
     private static final String ENTER = ": > \"$0/$$.$1\" || exit 1; shift; exec \"$@\"";
+
+    private static final Path MEMORY = Path.of("/dev/shm");
+    private static final long AMPLE = 8L << 30;
 
     private static final ProcessGuard GUARD = new ProcessGuard();
 
     private final Path cache;
     private final Path folder;
+    private final Path memory;
     private final Path pids;
     private final AtomicInteger folders = new AtomicInteger();
 
@@ -59,11 +65,11 @@ final class ProcessGuard {
         String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9_-]", "_");
         try {
             cache = Files.createDirectories(Path.of(System.getProperty("java.io.tmpdir"), "forgeloom-" + user));
-            folder = Files.createTempDirectory(
-                    cache, "run-" + ProcessHandle.current().pid() + "-");
-            Files.setPosixFilePermissions(folder, Files.getPosixFilePermissions(cache));
+            folder = newRun(cache);
+            memory = memoryIsAmple() ? newRun(MEMORY) : folder;
             pids = Files.createDirectory(folder.resolve("pids"));
-            watchdog = new ProcessBuilder(inOwnSession("sh", "-c", WATCHDOG, "forgeloom-watchdog", folder.toString()))
+            watchdog = new ProcessBuilder(inOwnSession(
+                            "sh", "-c", WATCHDOG, "forgeloom-watchdog", folder.toString(), memory.toString()))
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .start();
@@ -72,15 +78,42 @@ final class ProcessGuard {
         }
     }
 
+    private static boolean memoryIsAmple() throws IOException {
+        if (!Files.isWritable(MEMORY)) {
+            return false;
+        }
+        FileStore store = Files.getFileStore(MEMORY);
+        return store.type().equals("tmpfs") && store.getUsableSpace() >= AMPLE;
+    }
+
+    private static Path newRun(Path parent) throws IOException {
+        Path run = Files.createTempDirectory(
+                parent, "forgeloom-run-" + ProcessHandle.current().pid() + "-");
+        // For the case that servers run as another user.
+        return Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
     /** What outlives this JVM: unpacked binaries. */
     static Path cache() {
         return GUARD.cache;
     }
 
-    /** A new folder, deleted when this JVM ends at the latest. */
+    /** A new folder beside {@link #cache()}, deleted when this JVM ends at the latest. */
     static Path newFolder(String name) {
+        return newFolder(GUARD.folder, name);
+    }
+
+    /**
+     * A new folder in memory where there is plenty of it, else on disk. A data folder is a thousand small files, and a
+     * disk may take a second to create them; what is on no disk is not durable.
+     */
+    static Path newMemoryFolder(String name) {
+        return newFolder(GUARD.memory, name);
+    }
+
+    private static Path newFolder(Path parent, String name) {
         try {
-            return Files.createDirectory(GUARD.folder.resolve(name + "-" + GUARD.folders.incrementAndGet()));
+            return Files.createDirectory(parent.resolve(name + "-" + GUARD.folders.incrementAndGet()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
