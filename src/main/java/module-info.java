@@ -1,17 +1,48 @@
 /**
- * Forgeloom: a runtime on PostgreSQL 18.
+ * Forgeloom: a runtime on PostgreSQL 18 whose only dependency at run time is PgJDBC.
+ *
+ * <ul>
+ *   <li>{@link io.forgeloom.database} opens a bounded, fair pool of connections and runs functions in transactions.
+ *   <li>{@link io.forgeloom.error} is what it throws: one unchecked tree, one subclass for each decision of a caller.
+ * </ul>
+ *
+ * <p>Code is written for virtual threads: calls block, deadlines are explicit, interruption is never lost. Class files
+ * are of release 21. On JDK 21 and on JDK 25, started with {@code --enable-preview}, parallel steps run in the JDK's
+ * {@code StructuredTaskScope}; without the flag, and on every other JDK, in plain virtual threads with the same
+ * behaviour.
+ *
+ * <p>Each line of the descriptor says why it is there; {@code MODULE-INFO.md} tells how to embed the module.
  */
+// The one automatic module, org.postgresql.jdbc: PgJDBC has no descriptor, but promises this name in its manifest.
 @SuppressWarnings("requires-automatic")
 module io.forgeloom {
+    // Connection, DataSource and SQLException are in our signatures, so whoever reads us must read them too.
     requires transitive java.sql;
+
+    // The driver. Not transitive: none of its types is in an exported signature, and only internal.pg imports them.
     requires org.postgresql.jdbc;
+
+    // PgJDBC's, which as an automatic module cannot ask for it: without javax.naming its DataSource classes do not
+    // load,
+    // and TLS with sslmode=verify-full fails at the first certificate.
+    requires java.naming;
+
+    // jdk.net.ExtendedSocketOptions: idle time, interval and count of TCP keep-alive, so that a dead peer is noticed.
     requires jdk.net;
+
+    // @Nullable and @NullMarked, read by compilers alone. Not transitive, or every modular consumer would need the jar.
     requires static org.jspecify;
+
+    // The command line, an optional dependency of the package cli; the executable jar brings it along.
     requires static info.picocli;
 
+    // The pool and transactions: where a program starts.
     exports io.forgeloom.database;
+
+    // The exceptions, apart from the pool because every other package throws them as well.
     exports io.forgeloom.error;
 
+    // picocli sets the annotated fields of the commands by reflection. Nothing of this package is API.
     opens io.forgeloom.cli to
             info.picocli;
 }
