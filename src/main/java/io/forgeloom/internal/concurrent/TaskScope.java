@@ -55,7 +55,7 @@ public final class TaskScope implements AutoCloseable {
     private final ScopeThreads threads;
     private final @Nullable TaskScope enclosing;
 
-    // Confined to the owner, as is every field below except succeeded.
+    // These three are confined to the owner.
     private final List<Subtask<?>> subtasks = new ArrayList<>();
     private boolean joined;
     private boolean closed;
@@ -244,7 +244,8 @@ public final class TaskScope implements AutoCloseable {
         /** Written by the subtask's thread, read after the join that waited for it. */
         private @Nullable T result;
 
-        // Volatile because an owner whose deadline passed asks while the subtask may still run. By then its interrupt may
+        // Volatile because an owner whose deadline passed asks while the subtask may still run. By then its interrupt
+        // may
         // have ended the subtask already, which must be reported all the same: hence inTime, and not just done.
         private volatile boolean inTime;
         private volatile @Nullable Throwable failure;
