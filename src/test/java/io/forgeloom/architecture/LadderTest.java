@@ -122,8 +122,9 @@ class LadderTest {
         if (Files.isDirectory(versions)) {
             try (Stream<Path> releases = Files.list(versions)) {
                 // jdeps cannot read the class files of a release above its own.
-                releases.filter(release -> Integer.parseInt(release.getFileName().toString())
-                                <= Runtime.version().feature())
+                releases.filter(release ->
+                                Integer.parseInt(release.getFileName().toString())
+                                        <= Runtime.version().feature())
                         .map(release -> release.resolve("io").toString())
                         .forEach(arguments::add);
             }
