@@ -5,7 +5,6 @@ import io.forgeloom.internal.concurrent.TaskScope;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
@@ -73,7 +72,7 @@ public final class PgConnector {
      * @throws InterruptedException if this thread was interrupted; nothing stays open
      */
     public PgSession connect(Deadline deadline) throws SQLException, InterruptedException {
-        Duration limit = deadline.remaining();
+        long limitMillis = deadline.remaining().plusNanos(999_999).toMillis();
         AtomicReference<PgSession> opened = new AtomicReference<>();
         boolean handedOver = false;
         try {
