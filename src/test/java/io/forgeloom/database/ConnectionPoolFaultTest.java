@@ -102,6 +102,7 @@ class ConnectionPoolFaultTest {
             AtomicInteger done = new AtomicInteger();
             join(start(50, "spike", () -> {
                 try (Connection c = db.primary().acquire()) {
+                    assertTrue(c.getAutoCommit());
                     Thread.sleep(2);
                     done.incrementAndGet();
                 } catch (SQLException | InterruptedException e) {

@@ -90,7 +90,7 @@ public final class PgConnector {
             throw e.getCause() instanceof SQLException sql ? sql : new SQLException(e.getCause());
         } catch (TimeoutException e) {
             throw new SQLTimeoutException(
-                    "No session with " + url + " within " + limitMillis
+                    "No session with " + url + " within " + limitMillis + " ms"
                             + " (name look-up, TCP, TLS and authentication together)",
                     "08001",
                     e);
