@@ -62,6 +62,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
     private final Set<LinkedPair> pairs = new LinkedHashSet<>();
     private final Set<Thread> threads = new LinkedHashSet<>();
     private @Nullable ServerSocket listener;
+    private @Nullable Thread acceptor;
     private boolean closed;
 
     private FaultyLink(TestServer target) throws IOException {
@@ -69,7 +70,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         ServerSocket first = bindAnywhere();
         port = first.getLocalPort();
         listener = first;
-        run("accept", () -> acceptFrom(first));
+        acceptor = run("accept", () -> acceptFrom(first));
     }
 
     /** A link to a server, a {@link TestDatabase} (whose database {@link #url()} then names) or another link. */
@@ -249,20 +250,36 @@ public final class FaultyLink implements TestServer, AutoCloseable {
     }
 
     private void arrivals(Arrival now) {
+        Thread ending = null;
         lock.lock();
         try {
             arrival = now;
             if (now == Arrival.REFUSED) {
                 closeListener();
+                ending = acceptor;
             } else if (listener == null && !closed) {
                 ServerSocket again = bind(port);
                 listener = again;
-                run("accept", () -> acceptFrom(again));
+                acceptor = run("accept", () -> acceptFrom(again));
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot listen on port " + port + " again", e);
         } finally {
             lock.unlock();
+        }
+        if (ending != null) {
+            awaitEnd(ending);
+        }
+    }
+
+    /** The kernel goes on listening until the thread inside accept() has left it. */
+    private void awaitEnd(Thread ending) {
+        try {
+            if (!ending.join(LIMIT)) {
+                throw new IllegalStateException(this + ": " + ending.getName() + " did not end within " + LIMIT);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -313,7 +330,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
     }
 
     /** Runs a task on a thread that {@link #close()} waits for. */
-    private void run(String role, Runnable task) {
+    private Thread run(String role, Runnable task) {
         Thread thread = Thread.ofVirtual()
                 .name("faulty-link-" + port + "-" + role)
                 .unstarted(() -> {
@@ -336,6 +353,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
             lock.unlock();
         }
         thread.start();
+        return thread;
     }
 
     private static ServerSocket bindAnywhere() throws IOException {
