@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FaultyLink implements TestServer, AutoCloseable {
 
+    private static final long UNLIMITED = Long.MAX_VALUE;
     private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
     private static final Duration LIMIT = Duration.ofSeconds(10);
 
@@ -145,7 +146,10 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         }
     }
 
-    /** Lets so many more bytes of the server through on each current connection, and then nothing, for ever. */
+    /**
+     * Lets so many more bytes of the server through on each current connection, and then nothing, for ever: a client
+     * without a network timeout waits until {@link #cut()}.
+     */
     public void stallInsideMessage(int bytes) {
         current().forEach(pair -> pair.stallAfter(bytes));
     }
@@ -376,7 +380,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         /** Counts the directions that came to their end; at 2 the sockets are closed. */
         private final AtomicInteger ended = new AtomicInteger();
 
-        private final AtomicLong toClientLeft = new AtomicLong(Long.MAX_VALUE);
+        private final AtomicLong toClientLeft = new AtomicLong(UNLIMITED);
         private final CountDownLatch over = new CountDownLatch(1);
         private volatile boolean lost;
 
@@ -403,7 +407,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
                 return;
             }
             run("down", () -> pump(server, client, bytesToClient, toClientLeft));
-            pump(client, server, bytesToServer, new AtomicLong(Long.MAX_VALUE));
+            pump(client, server, bytesToServer, new AtomicLong(UNLIMITED));
         }
 
         private void pump(Socket from, Socket to, AtomicLong counter, AtomicLong budget) {
@@ -415,13 +419,16 @@ public final class FaultyLink implements TestServer, AutoCloseable {
                     if (over.await(delayNanos, TimeUnit.NANOSECONDS)) {
                         return;
                     }
-                    int passed = (int) Math.min(read, budget.get());
+                    // Taken before the write: what is set once a client has this answer is for the next one.
+                    int length = read;
+                    long left = budget.getAndUpdate(now -> now == UNLIMITED ? now : Math.max(0, now - length));
+                    int passed = (int) Math.min(length, left);
                     if (!lost) {
                         // Counted first: whoever has received the bytes finds them in the count.
                         counter.addAndGet(passed);
                         out.write(buffer, 0, passed);
                     }
-                    if (budget.get() != Long.MAX_VALUE && budget.addAndGet(-passed) <= 0) {
+                    if (left <= length) {
                         lose();
                     }
                 }
