@@ -2,8 +2,6 @@ package io.forgeloom.testing;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -14,9 +12,6 @@ import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -33,7 +28,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FaultyLink implements TestServer, AutoCloseable {
 
-    private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
     private static final Duration LIMIT = Duration.ofSeconds(10);
 
     /** What happens to a connection that arrives. */
@@ -146,7 +140,10 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         }
     }
 
-    /** Lets so many more bytes of the server through on each current connection, and then nothing, for ever. */
+    /**
+     * Lets so many more bytes of the server through on each current connection, and then nothing, for ever: a client
+     * without a network timeout waits until {@link #cut()}.
+     */
     public void stallInsideMessage(int bytes) {
         current().forEach(pair -> pair.stallAfter(bytes));
     }
@@ -240,6 +237,32 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         return "link on port " + port + " to " + target;
     }
 
+    TestServer target() {
+        return target;
+    }
+
+    long delayNanos() {
+        return delayNanos;
+    }
+
+    AtomicLong toServer() {
+        return bytesToServer;
+    }
+
+    AtomicLong toClient() {
+        return bytesToClient;
+    }
+
+    void ended(LinkedPair pair) {
+        lock.lock();
+        try {
+            pairs.remove(pair);
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private List<LinkedPair> current() {
         lock.lock();
         try {
@@ -310,7 +333,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
     }
 
     private void admit(Socket client, boolean silent) {
-        LinkedPair pair = new LinkedPair(client);
+        LinkedPair pair = new LinkedPair(this, client);
         lock.lock();
         try {
             if (closed) {
@@ -330,7 +353,7 @@ public final class FaultyLink implements TestServer, AutoCloseable {
     }
 
     /** Runs a task on a thread that {@link #close()} waits for. */
-    private Thread run(String role, Runnable task) {
+    Thread run(String role, Runnable task) {
         Thread thread = Thread.ofVirtual()
                 .name("faulty-link-" + port + "-" + role)
                 .unstarted(() -> {
@@ -377,111 +400,11 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         }
     }
 
-    private static void close(Closeable socket) {
+    static void close(Closeable socket) {
         try {
             socket.close();
         } catch (IOException e) {
             // It is closed for us whatever the other end thinks.
-        }
-    }
-
-    /** One connection: the client's socket and ours to the server, with a thread for each direction. */
-    private final class LinkedPair {
-
-        private final Socket client;
-        private final Socket server = new Socket();
-
-        /** Counts the directions that came to their end; at 2 the sockets are closed. */
-        private final AtomicInteger ended = new AtomicInteger();
-
-        private final AtomicLong toClientLeft = new AtomicLong(Long.MAX_VALUE);
-        private final CountDownLatch over = new CountDownLatch(1);
-        private volatile boolean lost;
-
-        LinkedPair(Socket client) {
-            this.client = client;
-        }
-
-        /** From now on what arrives is not passed on, nor is the end of either side; the sockets stay open. */
-        void lose() {
-            lost = true;
-        }
-
-        void stallAfter(int bytes) {
-            toClientLeft.set(bytes);
-        }
-
-        void connectAndPump() {
-            try {
-                client.setTcpNoDelay(true);
-                server.setTcpNoDelay(true);
-                server.connect(new InetSocketAddress(target.host(), target.port()), CONNECT_TIMEOUT_MILLIS);
-            } catch (IOException e) {
-                reset();
-                return;
-            }
-            run("down", () -> pump(server, client, bytesToClient, toClientLeft));
-            pump(client, server, bytesToServer, new AtomicLong(Long.MAX_VALUE));
-        }
-
-        private void pump(Socket from, Socket to, AtomicLong counter, AtomicLong budget) {
-            byte[] buffer = new byte[64 * 1024];
-            try {
-                InputStream in = from.getInputStream();
-                OutputStream out = to.getOutputStream();
-                for (int read = in.read(buffer); read >= 0 && !lost; read = in.read(buffer)) {
-                    if (over.await(delayNanos, TimeUnit.NANOSECONDS)) {
-                        return;
-                    }
-                    int passed = (int) Math.min(read, budget.get());
-                    if (!lost) {
-                        // Counted first: whoever has received the bytes finds them in the count.
-                        counter.addAndGet(passed);
-                        out.write(buffer, 0, passed);
-                    }
-                    if (budget.get() != Long.MAX_VALUE && budget.addAndGet(-passed) <= 0) {
-                        lose();
-                    }
-                }
-                if (!lost) {
-                    to.shutdownOutput();
-                    if (ended.incrementAndGet() == 2) {
-                        end();
-                    }
-                }
-            } catch (IOException e) {
-                if (!lost) {
-                    reset();
-                }
-            } catch (InterruptedException e) {
-                // Nobody interrupts these threads; if someone does, the connection is of no use any more.
-                reset();
-            }
-        }
-
-        /** Both ends get a reset instead of an orderly end. */
-        void reset() {
-            for (Socket socket : List.of(client, server)) {
-                try {
-                    socket.setSoLinger(true, 0);
-                } catch (IOException closed) {
-                    // Then there is nothing left to reset.
-                }
-            }
-            end();
-        }
-
-        private void end() {
-            over.countDown();
-            close(client);
-            close(server);
-            lock.lock();
-            try {
-                pairs.remove(this);
-                changed.signalAll();
-            } finally {
-                lock.unlock();
-            }
         }
     }
 }

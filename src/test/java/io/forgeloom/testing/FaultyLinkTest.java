@@ -160,6 +160,28 @@ class FaultyLinkTest {
     }
 
     @Test
+    void stallCountsFromTheCallAlthoughTheLastAnswerHasJustPassed() throws Exception {
+        for (int round = 1; round <= 50; round++) {
+            try (Connection connection = link().connect();
+                    Statement statement = connection.createStatement()) {
+                statement.execute("SELECT 1");
+                link().stallInsideMessage(7);
+                long expected = link().bytesToClient() + 7;
+                Thread asker = Thread.ofVirtual()
+                        .start(() -> assertThrows(SQLException.class, () -> statement.execute("SELECT 2")));
+                long deadline = System.nanoTime() + PATIENCE.toNanos();
+                while (link().bytesToClient() != expected && deadline - System.nanoTime() > 0) {
+                    Thread.sleep(1);
+                }
+                long passed = link().bytesToClient();
+                link().cut();
+                asker.join();
+                assertEquals(expected, passed, "round " + round);
+            }
+        }
+    }
+
+    @Test
     void closeEndsThreadsEvenInTheMiddleOfADelay() throws Exception {
         try (Connection connection = link().connect();
                 Statement statement = connection.createStatement()) {
