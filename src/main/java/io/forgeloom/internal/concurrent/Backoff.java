@@ -58,7 +58,7 @@ public final class Backoff {
     public long nextNanos() {
         // The division keeps three times a very long wait from overflowing.
         long ceiling = previousNanos > maxNanos / 3 ? maxNanos : previousNanos * 3;
-        previousNanos = between(baseNanos, Math.max(ceiling, baseNanos), random);
+        previousNanos = between(baseNanos, ceiling, random);
         return previousNanos;
     }
 

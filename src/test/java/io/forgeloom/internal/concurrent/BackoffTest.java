@@ -83,6 +83,7 @@ class BackoffTest {
         for (int i = 0; i < 1_000; i++) {
             assertTrue(backoff.nextNanos() >= Duration.ofDays(365 * 200).toNanos());
         }
+        assertEquals(Long.MAX_VALUE - 1, new Backoff(Duration.ofDays(365 * 200), forever, GREATEST).nextNanos());
         for (int attempt = 1; attempt <= 200; attempt++) {
             long nanos = Backoff.fullJitterNanos(Duration.ofNanos(3), forever, attempt, new SplittableRandom(3));
             assertTrue(nanos >= 0, "attempt " + attempt + " waits " + nanos);

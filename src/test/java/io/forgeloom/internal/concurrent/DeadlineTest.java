@@ -37,7 +37,10 @@ class DeadlineTest {
     void zeroAndNegativeTimeoutsHaveExpired() {
         assertTrue(Deadline.after(Duration.ZERO, clock).expired());
         assertTrue(Deadline.after(Duration.ofSeconds(-1), clock).expired());
-        assertTrue(Deadline.after(Duration.ofSeconds(Long.MIN_VALUE), clock).expired());
+        var longAgo = Deadline.after(Duration.ofSeconds(Long.MIN_VALUE), clock);
+        assertTrue(longAgo.expired());
+        now.addAndGet(1_000);
+        assertTrue(longAgo.expired());
     }
 
     @ParameterizedTest
@@ -71,6 +74,15 @@ class DeadlineTest {
         assertSame(soon, late.earlier(soon));
         assertSame(late, late.earlier(never));
         assertSame(late, never.earlier(late));
+    }
+
+    @Test
+    void deadlineOfThePastIsEarlierThanTheFarthestOne() {
+        var past = Deadline.after(Duration.ofNanos(1), clock);
+        now.addAndGet(Duration.ofDays(365).toNanos());
+        var never = Deadline.after(ChronoUnit.FOREVER.getDuration(), clock);
+        assertSame(past, past.earlier(never));
+        assertSame(past, never.earlier(past));
     }
 
     @Test

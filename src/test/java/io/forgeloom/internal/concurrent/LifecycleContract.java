@@ -71,11 +71,6 @@ public abstract class LifecycleContract {
         return create(threadFactory, witness);
     }
 
-    /** For what a part's own test does with a part that it made in its own way. */
-    protected final ThreadFactory recordingThreads() {
-        return threadFactory;
-    }
-
     @AfterEach
     void workNeverRanTwiceAtTheSameTimeAndNoThreadIsAlive() {
         assertTrue(witness.most.get() <= 1, () -> witness.most + " at the same time");
