@@ -51,7 +51,11 @@ final class ChangedState {
     }
 
     void clientInfo() throws SQLException {
-        clientInfo = clientInfo == null ? connection.getClientInfo() : clientInfo;
+        if (clientInfo == null) {
+            // A copy: the driver returns its own table, which the change would change too.
+            clientInfo = new Properties();
+            clientInfo.putAll(connection.getClientInfo());
+        }
     }
 
     /** Sets each back. To be called outside any transaction, in auto-commit. */

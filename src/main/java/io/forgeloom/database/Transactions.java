@@ -183,8 +183,14 @@ final class Transactions {
             CommitOutcome outcome = CommitOutcome.UNKNOWN;
             if (id != null) {
                 try {
+                    // The answer is worth a little more than the deadline, at which the loss itself may have come.
                     Deadline patience = pool.acquireDeadline();
-                    outcome = outcomeOf(id, deadline == null ? patience : deadline.earlier(patience));
+                    outcome = outcomeOf(
+                            id,
+                            deadline == null
+                                    ? patience
+                                    : patience.earlier(
+                                            Deadline.after(deadline.remaining().plus(NETWORK_GRACE))));
                 } catch (AcquireException | DatabaseException e) {
                     lost.addSuppressed(e);
                 }

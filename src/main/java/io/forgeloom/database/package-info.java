@@ -1,4 +1,39 @@
-/** One bounded pool per server; runs functions in transactions. */
+/**
+ * One bounded pool per server; functions run on its connections and in transactions.
+ *
+ * <h2>What</h2>
+ * <p>{@link io.forgeloom.database.Database} opens a primary and its replicas after checking that each is a server to work
+ * with. {@link io.forgeloom.database.ConnectionPool} is a {@link javax.sql.DataSource} over at most
+ * {@code poolSize} sessions. {@link io.forgeloom.database.Database#inTransaction} begins, commits, rolls back and runs again
+ * what the server ended for the sake of another transaction.
+ *
+ * <h2>Guarantees</h2>
+ * <ul>
+ *   <li>First come, first served: a waiter is overtaken by nobody who came later, unless the queue was empty.
+ *   <li>At most {@code maxConnecting} sessions are being opened at a time, on the pool's own threads; one that hangs delays
+ *       the others by nothing.
+ *   <li>What was not committed is rolled back when the connection is released, never committed.
+ *   <li>A released connection and its statements act on nothing any more.
+ *   <li>A transaction is run again after 40001 and 40P01 only, and never after its COMMIT went unanswered.
+ *   <li>An opening that fails, and a close, leave no session and no thread.
+ * </ul>
+ *
+ * <h2>Failure</h2>
+ * <p>Server killed: the sessions die at their next use, one user of each at most; those that lie free are tried before they
+ * are used again, and one thread goes on connecting, with a back-off of 50 ms to 1 s, while anyone waits. Connection lost
+ * during COMMIT: {@link io.forgeloom.database.CommitOutcomeUnknownException}, settled by itself where
+ * {@link io.forgeloom.database.TransactionOptions#traceCommit()} is set. Network silent: a statement waits as long as TCP
+ * does, unless its transaction has a timeout. Thread interrupted: a virtual thread loses the session that it is using, which
+ * is the JDK's rule for sockets; the pool replaces it.
+ *
+ * <h2>Threads</h2>
+ * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
+ * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
+ * Functions run on the caller's thread.
+ *
+ * <h2>Example</h2>
+ * {@snippet class="io.forgeloom.examples.Hello" region="hello"}
+ */
 @NullMarked
 package io.forgeloom.database;
 

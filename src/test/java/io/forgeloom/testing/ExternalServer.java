@@ -12,19 +12,22 @@ import org.jspecify.annotations.Nullable;
  *
  * @param options further parameters of the URL, with a leading {@code &}, as written
  */
-record ExternalServer(String host, int port, String user, @Nullable String password, String database, String options)
+record ExternalServer(
+        String host, int port, String user, @Nullable String password, String database, String options)
         implements TestServer {
 
     static ExternalServer parse(String url) {
         URI uri = URI.create(url.replaceFirst("^jdbc:", ""));
         if (uri.getHost() == null || !("postgresql".equals(uri.getScheme()) || "postgres".equals(uri.getScheme()))) {
             // Without the URL: there may be a password in it.
-            throw new IllegalArgumentException(SharedServer.VARIABLE
-                    + " must be jdbc:postgresql://host:port/database?user=… or postgres://user:password@host:port/database");
+            throw new IllegalArgumentException(
+                    SharedServer.VARIABLE
+                            + " must be jdbc:postgresql://host:port/database?user=… or postgres://user:password@host:port/database");
         }
         Map<String, String> parameters = new LinkedHashMap<>();
         StringBuilder options = new StringBuilder();
-        for (String pair : uri.getRawQuery() == null ? new String[0] : uri.getRawQuery().split("&")) {
+        for (String pair :
+                uri.getRawQuery() == null ? new String[0] : uri.getRawQuery().split("&")) {
             String[] parts = pair.split("=", 2);
             if (parts[0].equals("user") || parts[0].equals("password")) {
                 parameters.put(parts[0], decoded(parts[1]));

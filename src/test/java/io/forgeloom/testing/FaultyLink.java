@@ -171,12 +171,12 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         return accepted.get();
     }
 
-    /** Bytes handed to the server. */
+    /** Bytes passed on to the server. */
     public long bytesToServer() {
         return bytesToServer.get();
     }
 
-    /** Bytes handed to clients. */
+    /** Bytes passed on to clients. */
     public long bytesToClient() {
         return bytesToClient.get();
     }
@@ -314,19 +314,21 @@ public final class FaultyLink implements TestServer, AutoCloseable {
 
     /** Runs a task on a thread that {@link #close()} waits for. */
     private void run(String role, Runnable task) {
-        Thread thread = Thread.ofVirtual().name("faulty-link-" + port + "-" + role).unstarted(() -> {
-            try {
-                task.run();
-            } finally {
-                lock.lock();
-                try {
-                    threads.remove(Thread.currentThread());
-                    changed.signalAll();
-                } finally {
-                    lock.unlock();
-                }
-            }
-        });
+        Thread thread = Thread.ofVirtual()
+                .name("faulty-link-" + port + "-" + role)
+                .unstarted(() -> {
+                    try {
+                        task.run();
+                    } finally {
+                        lock.lock();
+                        try {
+                            threads.remove(Thread.currentThread());
+                            changed.signalAll();
+                        } finally {
+                            lock.unlock();
+                        }
+                    }
+                });
         lock.lock();
         try {
             threads.add(thread);
@@ -415,8 +417,9 @@ public final class FaultyLink implements TestServer, AutoCloseable {
                     }
                     int passed = (int) Math.min(read, budget.get());
                     if (!lost) {
-                        out.write(buffer, 0, passed);
+                        // Counted first: whoever has received the bytes finds them in the count.
                         counter.addAndGet(passed);
+                        out.write(buffer, 0, passed);
                     }
                     if (budget.get() != Long.MAX_VALUE && budget.addAndGet(-passed) <= 0) {
                         lose();

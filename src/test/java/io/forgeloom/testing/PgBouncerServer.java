@@ -94,8 +94,8 @@ public final class PgBouncerServer implements TestServer, AutoCloseable {
             int port = Ports.free();
             Path log = folder.resolve("pgbouncer-" + attempt + ".log");
             configure(folder, target, mode, port);
-            List<String> command = ServerUser.command(List.of(
-                    program.toString(), folder.resolve("pgbouncer.ini").toString()));
+            List<String> command = ServerUser.command(
+                    List.of(program.toString(), folder.resolve("pgbouncer.ini").toString()));
             Process process = ProcessGuard.start(
                     "KILL",
                     new ProcessBuilder(command)
@@ -126,8 +126,10 @@ public final class PgBouncerServer implements TestServer, AutoCloseable {
             } catch (SQLException e) {
                 boolean late = System.nanoTime() - started > TimeUnit.SECONDS.toNanos(START_SECONDS);
                 if (late || !process.isAlive()) {
-                    throw new IllegalStateException(this + (late ? ": not ready after " + START_SECONDS + " s" : ": ended")
-                            + "; its log:\n" + read(log), e);
+                    throw new IllegalStateException(
+                            this + (late ? ": not ready after " + START_SECONDS + " s" : ": ended") + "; its log:\n"
+                                    + read(log),
+                            e);
                 }
                 Thread.sleep(10);
             }
@@ -138,7 +140,8 @@ public final class PgBouncerServer implements TestServer, AutoCloseable {
         String password = target.password() == null ? "" : target.password();
         try {
             Files.writeString(
-                    folder.resolve("users.txt"), "\"" + target.user() + "\" \"" + password.replace("\"", "\"\"") + "\"\n");
+                    folder.resolve("users.txt"),
+                    "\"" + target.user() + "\" \"" + password.replace("\"", "\"\"") + "\"\n");
             Files.writeString(folder.resolve("pgbouncer.ini"), """
                     [databases]
                     * = host=%s port=%d

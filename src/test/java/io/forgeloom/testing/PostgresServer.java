@@ -126,8 +126,8 @@ public final class PostgresServer implements TestServer {
         current.destroyForcibly();
         resume();
         await(current, "after SIGKILL");
-        // Children notice the death of the postmaster when they next wait; a busy one may take long.
-        long soft = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        // Children notice the death of the postmaster when they next wait; one that computes may take for ever.
+        long soft = System.nanoTime() + TimeUnit.SECONDS.toNanos(1);
         long hard = System.nanoTime() + LIMIT.toNanos();
         for (ProcessHandle child : children) {
             while (ProcessGuard.alive(child)) {

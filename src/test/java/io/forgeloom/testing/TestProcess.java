@@ -3,7 +3,6 @@ package io.forgeloom.testing;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
 import java.net.URL;
@@ -49,7 +48,8 @@ public final class TestProcess implements AutoCloseable {
         this.name = name;
         this.process = process;
         reader = Thread.ofVirtual().name("test-process-out-" + process.pid()).start(this::readOutput);
-        errorReader = Thread.ofVirtual().name("test-process-err-" + process.pid()).start(this::readErrors);
+        errorReader =
+                Thread.ofVirtual().name("test-process-err-" + process.pid()).start(this::readErrors);
     }
 
     /** Starts a main class with the JDK that runs the tests. */

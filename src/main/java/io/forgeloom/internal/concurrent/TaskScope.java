@@ -55,7 +55,7 @@ public final class TaskScope implements AutoCloseable {
     private final ScopeThreads threads;
     private final @Nullable TaskScope enclosing;
 
-    // Confined to the owner, as is every field below except succeeded.
+    // These three are confined to the owner.
     private final List<Subtask<?>> subtasks = new ArrayList<>();
     private boolean joined;
     private boolean closed;

@@ -1,5 +1,7 @@
 package io.forgeloom.internal.concurrent;
 
+import static io.forgeloom.internal.concurrent.Signals.await;
+import static io.forgeloom.internal.concurrent.Signals.awaitTrue;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -79,15 +81,9 @@ class BackgroundTaskTest extends LifecycleContract {
         return new BackgroundTask("forgeloom-test", recordingThreads(), body);
     }
 
-    private static void await(CountDownLatch latch) throws InterruptedException {
-        assertTrue(latch.await(20, TimeUnit.SECONDS), "signal did not come within 20 s");
-    }
-
     /** Until the body of the last run has ended; the only way to see that from outside is to look. */
     private static void awaitEnd(BackgroundTask task) {
-        while (task.state() == State.RUNNING || task.state() == State.STOPPING) {
-            Thread.onSpinWait();
-        }
+        awaitTrue(() -> task.state() == State.STOPPED || task.state() == State.FAILED);
     }
 
     @Test

@@ -1,0 +1,31 @@
+package io.forgeloom.testing;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+
+class ContainerServerTest extends TestServerContract {
+
+    private static @Nullable ContainerServer container;
+
+    @BeforeAll
+    static void startContainer() {
+        assumeTrue(ContainerServer.isAvailable(), "skipped: no container engine");
+        container = ContainerServer.start();
+    }
+
+    @AfterAll
+    static void endContainer() {
+        if (container != null) {
+            container.close();
+        }
+    }
+
+    @Override
+    TestServer server() {
+        assert container != null;
+        return container;
+    }
+}
