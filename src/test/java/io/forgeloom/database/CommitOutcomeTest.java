@@ -41,19 +41,44 @@ class CommitOutcomeTest {
         }
     }
 
+    /** Makes every COMMIT of an insert take long enough to be seen under way. */
+    private static final String SLOW_COMMIT = """
+            CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON public.item DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION public.slow()
+            """;
+
+    private static void awaitResult(TestDatabase server, String sql) throws SQLException {
+        long deadline = System.nanoTime() + 10_000_000_000L;
+        while (!"1".equals(server.query(sql))) {
+            assertTrue(System.nanoTime() < deadline, "not within 10 s: " + sql);
+        }
+    }
+
+    /** Once COMMIT is under way, lets its answer get stuck in the network. */
+    private static void stallTheAnswer(TestDatabase server, FaultyLink link) throws SQLException {
+        awaitResult(
+                server,
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                        + " AND query = 'COMMIT' AND state = 'active'");
+        link.stallInsideMessage(0);
+    }
+
     /** Runs an insert whose COMMIT is done while its answer is stuck in the network, which then breaks. */
     private static Object loseTheAnswer(TestDatabase server, TransactionOptions options, List<String> committed) {
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = open(server, link)) {
+            server.execute(SLOW_COMMIT);
             AtomicReference<Throwable> problem = new AtomicReference<>();
             Thread breaker = Thread.ofVirtual().name("breaker").unstarted(() -> {
                 try {
-                    while (!"1".equals(server.query("SELECT count(*) FROM public.item"))) {
-                        Thread.onSpinWait();
-                    }
+                    stallTheAnswer(server, link);
+                    awaitResult(server, "SELECT count(*) FROM public.item");
                     link.cut();
-                } catch (SQLException e) {
+                } catch (SQLException | AssertionError e) {
                     problem.set(e);
+                    link.cut();
                 }
             });
             AtomicInteger runs = new AtomicInteger();
@@ -62,9 +87,6 @@ class CommitOutcomeTest {
                 result = db.inTransaction(options, tx -> {
                     insert(tx);
                     tx.afterCommit(() -> committed.add("after commit"));
-                    // The id of a traced transaction is still to pass: one answer, some 100 bytes; COMMIT's is cut
-                    // short.
-                    link.stallInsideMessage(options.traceCommit() ? 100 : 0);
                     breaker.start();
                     return "run " + runs.incrementAndGet();
                 });
@@ -128,26 +150,33 @@ class CommitOutcomeTest {
     void whileTheServerCannotBeAskedTheIdIsKeptForLater(TestDatabase server) throws Exception {
         try (FaultyLink link = FaultyLink.to(server)) {
             server.execute("CREATE TABLE public.item (id int)");
+            server.execute(SLOW_COMMIT);
             try (Database db = Database.open(DatabaseConfig.builder(link.url())
                     .poolSize(3)
-                    .poolTimeout(Duration.ofMillis(200))
+                    .poolTimeout(Duration.ofMillis(500))
                     .build())) {
+                Thread breaker = Thread.ofVirtual().name("breaker").unstarted(() -> {
+                    try {
+                        stallTheAnswer(server, link);
+                        link.refuse(true);
+                        link.cut();
+                    } catch (SQLException e) {
+                        throw new AssertionError(e);
+                    }
+                });
                 CommitOutcomeUnknownException e = assertThrows(
                         CommitOutcomeUnknownException.class,
                         () -> db.inTransaction(TRACED, tx -> {
                             insert(tx);
-                            // Its COMMIT is swallowed, and no new connection gets through.
-                            tx.connection().setNetworkTimeout(Runnable::run, 300);
-                            try (Statement statement = tx.connection().createStatement()) {
-                                statement.execute("SELECT pg_current_xact_id()");
-                            }
-                            link.stallInsideMessage(100);
-                            link.refuse(true);
+                            breaker.start();
                             return null;
                         }));
+                breaker.join();
                 TransactionId id = e.transactionId().orElseThrow();
                 assertEquals(id, TransactionId.parse(id.toString()));
+                assertTrue(e.getCause().getSuppressed().length > 0, "why it could not be asked");
                 link.heal();
+                awaitResult(server, "SELECT count(*) FROM public.item");
                 assertEquals(CommitOutcome.COMMITTED, db.commitOutcome(id, Duration.ofSeconds(10)));
                 TransactionId otherHistory = new TransactionId("000000FF", id.id());
                 assertEquals(CommitOutcome.UNKNOWN, db.commitOutcome(otherHistory, Duration.ofSeconds(1)));

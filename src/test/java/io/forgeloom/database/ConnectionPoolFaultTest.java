@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.error.DatabaseException;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -173,13 +174,18 @@ class ConnectionPoolFaultTest {
             long accepted = link.accepted();
             AtomicInteger done = new AtomicInteger();
             List<Thread> waiters = start(200, "waiter", () -> {
-                db.withConnection(c -> ping(c));
-                done.incrementAndGet();
+                try {
+                    db.withConnection(c -> ping(c));
+                    done.incrementAndGet();
+                } catch (DatabaseException e) {
+                    assertEquals("08006", e.sqlState());
+                }
             });
             // The one who gets the dead connection untried, since it was just used, fails; its thread ends.
             await("199 waiters", () -> db.primary().stats().waiting() >= 199);
             await("the outage", () -> !db.primary().isReachable());
-            assertEquals(1, db.primary().stats().connecting());
+            await("a single opener", () -> db.primary().stats().connecting() == 1);
+            assertEquals(199, db.primary().stats().waiting());
             link.heal();
             join(waiters);
             assertTrue(done.get() >= 199, "served " + done.get());

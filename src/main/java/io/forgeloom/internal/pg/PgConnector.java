@@ -45,6 +45,9 @@ public final class PgConnector {
         // check.
         PGProperty.ASSUME_MIN_SERVER_VERSION.set(properties, "18");
         url.properties().forEach(properties::setProperty);
+        // With a login timeout, its own or DriverManager's, the driver connects on a thread that it abandons: ours
+        // bounds all.
+        PGProperty.LOGIN_TIMEOUT.set(properties, 0);
         StringBuilder options = new StringBuilder();
         settings.forEach(
                 (name, value) -> options.append(" -c ").append(name).append('=').append(escape(value)));
