@@ -15,9 +15,11 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The demo as its user starts it: a process of its own. */
+@Tag("slow")
 class DemoTest {
 
     private static final Pattern PORT = Pattern.compile("port (\\d+)");
