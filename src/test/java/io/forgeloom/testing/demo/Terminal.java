@@ -1,5 +1,6 @@
 package io.forgeloom.testing.demo;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
@@ -41,8 +42,8 @@ record Terminal(boolean live, int width, boolean unicode, boolean color) {
     /** {@code rows columns}; empty if standard output is no terminal. The JDK knows of input and output together only. */
     private static String askTerminal() {
         try {
-            Process shell = new ProcessBuilder("sh", "-c", "[ -t 1 ] && { stty size <&1 || echo 0 0; } >&2")
-                    .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
+            Process shell = new ProcessBuilder("sh", "-c", "[ -t 1 ] && { stty size <&3 || echo 0 0; } 3<&1 >&2")
+                    .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
                     .redirectOutput(ProcessBuilder.Redirect.INHERIT)
                     .start();
             if (!shell.waitFor(2, TimeUnit.SECONDS)) {
