@@ -79,8 +79,9 @@ public record TransactionOptions(
         }
 
         /**
-         * Whether the transaction's id is read before COMMIT, for one more round trip. If the connection is then lost
-         * during COMMIT, the outcome is looked up instead of unknown. Defaults to false.
+         * Whether the transaction's id is read before COMMIT, for one more round trip and one more flush of the server's
+         * log, without which the id may be given again after a crash. If the connection is then lost during COMMIT, the
+         * outcome is looked up instead of unknown. Defaults to false.
          */
         public Builder traceCommit(boolean traceCommit) {
             this.traceCommit = traceCommit;

@@ -34,11 +34,20 @@ final class Transactions {
     private static final Duration NETWORK_GRACE = Duration.ofSeconds(1);
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /** Null for a transaction that has written nothing, and so has nothing to lose at COMMIT. */
+    /**
+     * No row for a transaction that has written nothing, and so has nothing to lose at COMMIT.
+     *
+     * <p>The message makes the id durable. A server that crashes before anything of a transaction is on disk does not know
+     * afterwards that its id was given: it gives it to the next one, whose fate {@link #TRANSACTION_STATUS} would tell.
+     * Every record of the log carries the id of the transaction that wrote it; only a message outside of the transaction
+     * is flushed at once (inside, {@code flush} is passed over), and one flush takes along all that was written before.
+     * CASE, because the order in which conditions are looked at is the planner's.
+     */
     private static final String OWN_TRANSACTION_ID = """
             SELECT x::text, pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)
             FROM pg_catalog.pg_current_xact_id_if_assigned() AS x
-            WHERE x IS NOT NULL
+            WHERE CASE WHEN x IS NULL THEN false
+                  ELSE pg_catalog.pg_logical_emit_message(false, 'forge', ''::text, true) IS NOT NULL END
             """;
 
     /** No row on another timeline; null status for a transaction that is too old to be known. */

@@ -1,0 +1,73 @@
+package io.forgeloom.testing.demo;
+
+import io.forgeloom.testing.demo.Events.Event;
+import java.io.PrintStream;
+import java.util.List;
+import java.util.Locale;
+
+/** Lines: for files, pipes and terminals that cannot redraw. One thread at a time. */
+final class PlainView implements View {
+
+    private static final double SECOND = 1e9;
+
+    private final PrintStream out;
+    private String lastStep = "";
+
+    PlainView(PrintStream out) {
+        this.out = out;
+    }
+
+    @Override
+    public void starting(String step, double fraction) {
+        if (!step.equals(lastStep)) {
+            lastStep = step;
+            line(String.format(Locale.ROOT, "demo: %3.0f %%  %s", fraction * 100, step));
+        }
+    }
+
+    @Override
+    public void ready(String server) {
+        line("demo: " + server);
+    }
+
+    @Override
+    public void event(Event event) {
+        line(String.format(
+                Locale.ROOT,
+                "%6.1f s  * %s%s",
+                event.atNanos() / SECOND,
+                event.fromLog() ? "log: " : "",
+                event.text()));
+    }
+
+    @Override
+    public void show(Snapshot now) {
+        line(String.format(
+                Locale.ROOT,
+                "%6.1f s  committed %,d (%,d/s)  errors %d  unknown %d  active %d  idle %d  waiting %d  server %s",
+                now.elapsedNanos() / SECOND,
+                now.committed(),
+                now.perSecond(),
+                now.errors(),
+                now.unknown(),
+                now.pool().active(),
+                now.pool().idle(),
+                now.pool().waiting(),
+                now.server().name().toLowerCase(Locale.ROOT)));
+    }
+
+    @Override
+    public void print(List<String> lines) {
+        lines.forEach(this::line);
+    }
+
+    @Override
+    public long intervalMillis() {
+        return 1000;
+    }
+
+    private void line(String line) {
+        out.println(line);
+        out.flush();
+    }
+}

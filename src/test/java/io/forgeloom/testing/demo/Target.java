@@ -1,0 +1,39 @@
+package io.forgeloom.testing.demo;
+
+import io.forgeloom.testing.PostgresCluster;
+import io.forgeloom.testing.Progress;
+import java.sql.SQLException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The server of the demo: an embedded one that may be killed, or the user's. One thread at a time.
+ *
+ * @param url as {@link io.forgeloom.database.DatabaseConfig#builder} takes it
+ * @param cluster null if the server is the user's
+ */
+record Target(String url, @Nullable PostgresCluster cluster) implements AutoCloseable {
+
+    /** Beyond the pool: the control connections, the kit's own, and those that a kill leaves in doubt for a moment. */
+    private static final int OTHER_CONNECTIONS = 30;
+
+    static Target open(DemoOptions options, Progress progress) throws InterruptedException, SQLException {
+        String url = options.url();
+        if (url != null) {
+            return new Target(url, null);
+        }
+        PostgresCluster cluster = PostgresCluster.builder()
+                .durable(true)
+                .setting("max_connections", Integer.toString(options.pool() + OTHER_CONNECTIONS))
+                .progress(progress)
+                .start();
+        return new Target(cluster.primary().url(), cluster);
+    }
+
+    /** Ends the embedded server and deletes its data. */
+    @Override
+    public void close() {
+        if (cluster != null) {
+            cluster.close();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package io.forgeloom.testing.demo;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Whether what must always hold did hold. Immutable.
+ *
+ * @param invariants each with what was found
+ */
+record Verdict(List<Invariant> invariants) {
+
+    /**
+     * One thing that must hold.
+     *
+     * @param rule what must hold
+     * @param held whether it did
+     * @param found the numbers
+     */
+    record Invariant(String rule, boolean held, String found) {}
+
+    static Verdict of(Findings findings) {
+        Reconciliation.Result ids = findings.ids();
+        List<Invariant> all = new ArrayList<>();
+        all.add(invariant(
+                "every transaction that a client saw committed is in the database",
+                ids.lost().count() == 0,
+                "lost: %s of %,d",
+                ids.lost(),
+                ids.committed()));
+        all.add(invariant(
+                "none that a client saw fail is in the database",
+                ids.contradicted().count() == 0,
+                "there all the same: %s of %,d",
+                ids.contradicted(),
+                ids.notCommitted()));
+        all.add(invariant(
+                "none was run again after its commit",
+                ids.duplicated().count() == 0,
+                "duplicated: %s of %,d rows",
+                ids.duplicated(),
+                ids.rows()));
+        all.add(invariant(
+                "every row belongs to a transaction of a client",
+                ids.foreign().count() == 0,
+                "foreign: %s of %,d rows",
+                ids.foreign(),
+                ids.rows()));
+        all.add(invariant(
+                "the outcome by transaction id agrees with the rows",
+                findings.settled().disagreeing() == 0 && findings.settled().open() == 0,
+                "asked %d, disagreeing %d, without an answer %d",
+                findings.settled().asked(),
+                findings.settled().disagreeing(),
+                findings.settled().open()));
+        all.add(invariant(
+                "no money appeared or vanished",
+                findings.money().total() == Bank.Audit.EXPECTED_TOTAL
+                        && findings.money().wrongBalances() == 0,
+                "total %,d of %,d, wrong balances %d",
+                findings.money().total(),
+                Bank.Audit.EXPECTED_TOTAL,
+                findings.money().wrongBalances()));
+        all.add(invariant(
+                "no connection leaked",
+                leaked(findings) == 0,
+                "on the server %d, in the pool %d, opened %d, closed %d",
+                findings.sessionsLeft(),
+                findings.pool().total(),
+                findings.pool().opened(),
+                findings.pool().closed()));
+        all.add(invariant(
+                "every client ended by itself, with no transaction open",
+                findings.lateClients() == 0 && ids.open().count() == 0,
+                "late clients %d, open transactions: %s",
+                findings.lateClients(),
+                ids.open()));
+        all.add(invariant(
+                findings.killed()
+                        ? "the pool recovered from the kill: transactions committed after it"
+                        : "there were transactions that committed",
+                ids.committed() > 0 && (!findings.killed() || findings.recovered()),
+                "committed %,d",
+                ids.committed()));
+        return new Verdict(List.copyOf(all));
+    }
+
+    /** Sessions that are left on either side; the pool may have closed one that the server has not noticed. */
+    static long leaked(Findings findings) {
+        long inPool = Math.max(
+                findings.pool().total(),
+                findings.pool().opened() - findings.pool().closed());
+        return Math.max(findings.sessionsLeft(), inPool);
+    }
+
+    boolean held() {
+        return invariants.stream().allMatch(Invariant::held);
+    }
+
+    /** Of the process: 0 or 1. */
+    int exitCode() {
+        return held() ? 0 : 1;
+    }
+
+    private static Invariant invariant(String rule, boolean held, String found, Object... numbers) {
+        return new Invariant(rule, held, String.format(Locale.ROOT, found, numbers));
+    }
+}

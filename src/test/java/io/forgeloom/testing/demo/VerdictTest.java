@@ -1,0 +1,191 @@
+package io.forgeloom.testing.demo;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.database.PoolStats;
+import io.forgeloom.testing.demo.Journal.Fate;
+import io.forgeloom.testing.demo.Verdict.Invariant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+class VerdictTest {
+
+    private static final Bank.Audit MONEY = new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 0);
+    private static final Findings.Settled SETTLED = new Findings.Settled(1, 0, 0, 0);
+    private static final PoolStats CLOSED = new PoolStats("primary", 20, 0, 0, 0, 0, 40, 40);
+
+    /** Two clients: committed, not committed, unknown, each. */
+    private final List<Journal> journals = List.of(
+            journal(0, Fate.COMMITTED, Fate.NOT_COMMITTED, Fate.UNKNOWN),
+            journal(1, Fate.COMMITTED, Fate.NOT_COMMITTED, Fate.UNKNOWN));
+
+    /** What a sound database has of them: both committed ones, and one of the unknown. */
+    private final List<Long> rows = List.of(id(0, 0), id(1, 0), id(1, 2));
+
+    @Test
+    void soundRunHoldsEveryInvariantAndExitsWithZero() {
+        Verdict verdict = verdict(rows);
+        assertEquals(List.of(), broken(verdict));
+        assertEquals(0, verdict.exitCode());
+        assertEquals(Set.of(id(1, 2)), reconcile(rows).unknownCommitted());
+    }
+
+    @Test
+    void lostIdExitsWithOneAndIsNamed() {
+        Verdict verdict = verdict(without(rows, id(1, 0)));
+        assertBroken("every transaction that a client saw committed is in the database", verdict);
+        assertTrue(found(verdict).contains("[" + id(1, 0) + "]"), found(verdict));
+    }
+
+    @Test
+    void idSeenToFailButInTheDatabaseIsBroken() {
+        assertBroken("none that a client saw fail is in the database", verdict(with(rows, id(0, 1))));
+    }
+
+    @Test
+    void committedTransactionThatWasRunAgainIsBroken() {
+        assertBroken("none was run again after its commit", verdict(with(rows, id(0, 0))));
+    }
+
+    @Test
+    void rowThatNoClientMadeIsBroken() {
+        for (long foreign : new long[] {-1, id(0, 3), id(2, 0)}) {
+            assertBroken("every row belongs to a transaction of a client", verdict(with(rows, foreign)));
+        }
+    }
+
+    @Test
+    void transactionLeftOpenOrLateClientIsBroken() {
+        String rule = "every client ended by itself, with no transaction open";
+        Reconciliation open = new Reconciliation(List.of(journal(0, Fate.COMMITTED, Fate.OPEN)));
+        open.found(id(0, 0));
+        assertBroken(rule, Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true)));
+        assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true)));
+    }
+
+    @Test
+    void moneyThatAppearsOrVanishesIsBroken() {
+        for (Bank.Audit audit : List.of(
+                new Bank.Audit(Bank.Audit.EXPECTED_TOTAL - 1, 0), new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 2))) {
+            assertBroken(
+                    "no money appeared or vanished",
+                    changed(sound -> new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true)));
+        }
+    }
+
+    @Test
+    void connectionLeftOnTheServerOrInThePoolIsBroken() {
+        String rule = "no connection leaked";
+        assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true)));
+        for (PoolStats left : List.of(
+                new PoolStats("primary", 20, 1, 0, 0, 0, 40, 40), new PoolStats("primary", 20, 0, 0, 0, 0, 41, 40))) {
+            assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true)));
+        }
+    }
+
+    @Test
+    void outcomeByTransactionIdThatDisagreesOrIsMissingIsBroken() {
+        for (Findings.Settled settled : List.of(new Findings.Settled(1, 0, 0, 1), new Findings.Settled(0, 0, 1, 0))) {
+            assertBroken(
+                    "the outcome by transaction id agrees with the rows",
+                    changed(sound -> new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true)));
+        }
+    }
+
+    @Test
+    void killWithoutRecoveryIsBroken() {
+        assertBroken(
+                "the pool recovered from the kill: transactions committed after it",
+                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false)));
+    }
+
+    @Test
+    void runThatCommittedNothingProvesNothing() {
+        Reconciliation.Result nothing = new Reconciliation(List.of()).result();
+        assertBroken(
+                "there were transactions that committed",
+                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false)));
+    }
+
+    @Test
+    void reportNamesWhatDidNotHold() {
+        Findings findings = findings(without(rows, id(0, 0)));
+        String report = String.join(
+                "\n",
+                Report.of(
+                        new Terminal(false, 80, false, false),
+                        1,
+                        new Tally(),
+                        new Outage(),
+                        findings,
+                        Verdict.of(findings)));
+        assertTrue(
+                report.contains("BROKEN every transaction that a client saw committed is in the database\n"
+                        + "      lost: 1, for one the ids [0] of 2"),
+                report);
+        assertTrue(report.endsWith("1 invariant did not hold."), report);
+    }
+
+    private Verdict verdict(List<Long> found) {
+        return Verdict.of(findings(found));
+    }
+
+    private Verdict changed(UnaryOperator<Findings> change) {
+        return Verdict.of(change.apply(findings(rows)));
+    }
+
+    private Findings findings(List<Long> found) {
+        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true);
+    }
+
+    private Reconciliation.Result reconcile(List<Long> found) {
+        Reconciliation reconciliation = new Reconciliation(journals);
+        found.forEach(reconciliation::found);
+        return reconciliation.result();
+    }
+
+    private static Journal journal(int client, Fate... fates) {
+        Journal journal = new Journal(client);
+        Arrays.stream(fates).forEach(fate -> {
+            journal.begin();
+            journal.end(fate);
+        });
+        return journal;
+    }
+
+    private static long id(int client, int sequence) {
+        return new Journal(client).id(sequence);
+    }
+
+    private static List<Long> with(List<Long> ids, long more) {
+        List<Long> all = new ArrayList<>(ids);
+        all.add(more);
+        return all;
+    }
+
+    private static List<Long> without(List<Long> ids, long gone) {
+        return ids.stream().filter(id -> id != gone).toList();
+    }
+
+    private static void assertBroken(String rule, Verdict verdict) {
+        assertEquals(List.of(rule), broken(verdict));
+        assertEquals(1, verdict.exitCode());
+    }
+
+    private static List<String> broken(Verdict verdict) {
+        return verdict.invariants().stream()
+                .filter(invariant -> !invariant.held())
+                .map(Invariant::rule)
+                .toList();
+    }
+
+    private static String found(Verdict verdict) {
+        return verdict.invariants().stream().map(Invariant::found).collect(Collectors.joining("; "));
+    }
+}
