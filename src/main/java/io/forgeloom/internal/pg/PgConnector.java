@@ -57,6 +57,11 @@ public final class PgConnector {
         }
     }
 
+    /** Name and version of the driver. */
+    public static String driverVersion() {
+        return DRIVER.toString();
+    }
+
     /** The server's address, without any secret. */
     public PgUrl url() {
         return url;
