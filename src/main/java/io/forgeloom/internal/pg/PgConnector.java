@@ -59,7 +59,7 @@ public final class PgConnector {
 
     /** Name and version of the driver. */
     public static String driverVersion() {
-        return DRIVER.toString();
+        return Driver.getVersion();
     }
 
     /** The server's address, without any secret. */

@@ -244,6 +244,11 @@ public final class PgUrl {
                 property = PGProperty.forName(key);
             }
             if (property == null) {
+                if (url.lastIndexOf('@') > url.indexOf('?')) {
+                    // The key may be the rest of a password: it is not printed.
+                    throw problem("an @ follows the ?, and what stands between is no parameter;"
+                            + " in a password write %3F for a ?");
+                }
                 throw problem("unknown parameter \"" + key + "\"; "
                         + (jdbc ? "PgJDBC has none of this name" : "neither libpq's nor PgJDBC's that works here"));
             }
