@@ -57,7 +57,8 @@ public final class PgConnector {
         }
     }
 
-    /** Name and version of the driver. */
+    /** Name and version of the driver that is there: the constants of its class would be those that we were compiled with. */
+    @SuppressWarnings("deprecation")
     public static String driverVersion() {
         return Driver.getVersion();
     }
