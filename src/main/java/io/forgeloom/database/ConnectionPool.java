@@ -264,17 +264,17 @@ public final class ConnectionPool implements DataSource {
     // ---- closing ----
 
     void close(Deadline deadline) {
-        Duration limit = deadline.remaining();
+        long limitMillis = deadline.remaining().plusNanos(999_999).toMillis();
         String holders = sessions.inUse().isEmpty() ? "" : holders();
         int aborted = sessions.close(deadline);
         if (aborted > 0) {
             LOG.log(
                     Level.WARNING,
-                    "{0} {1}: closed; {2} connections were not released within {3} and were aborted; {4}",
+                    "{0} {1}: closed; {2} connections were not released within {3} ms and were aborted; {4}",
                     name,
                     connector,
                     aborted,
-                    limit,
+                    limitMillis,
                     holders);
         }
     }

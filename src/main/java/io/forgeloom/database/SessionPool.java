@@ -256,14 +256,17 @@ final class SessionPool {
                     add(session);
                 } catch (SQLException e) {
                     failed(e);
+                    if (endOpening(false)) {
+                        return;
+                    }
                     TimeUnit.NANOSECONDS.sleep(retry.nextNanos());
                 }
             }
         } catch (InterruptedException e) {
             // Only close() interrupts an opener, and it has no further use for this thread.
-            endOpening();
+            endOpening(true);
         } catch (RuntimeException | Error e) {
-            endOpening();
+            endOpening(true);
             throw e;
         }
     }
@@ -282,10 +285,11 @@ final class SessionPool {
         }
     }
 
-    private void endOpening() {
+    /** Uncounts this opener: in any case, or only if there are more than needed, which it then returns. */
+    private boolean endOpening(boolean inAnyCase) {
         lock.lock();
         try {
-            openers.remove(Thread.currentThread());
+            return (inAnyCase || openers.size() > openersNeeded()) && openers.remove(Thread.currentThread());
         } finally {
             lock.unlock();
         }

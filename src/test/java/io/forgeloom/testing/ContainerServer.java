@@ -7,7 +7,7 @@ import org.testcontainers.postgresql.PostgreSQLContainer;
  * PostgreSQL 18 in a container, by Testcontainers: the same tests against the server that users run. Safe for use by
  * many threads.
  *
- * <p>A test asks {@link #isAvailable()} first and is skipped with "skipped: no container engine" otherwise.
+ * <p>A test calls {@link #assumeAvailable()} first.
  */
 public final class ContainerServer implements TestServer, AutoCloseable {
 
@@ -22,6 +22,11 @@ public final class ContainerServer implements TestServer, AutoCloseable {
     /** Whether a container engine answers. The first call takes a moment, later ones know. */
     public static boolean isAvailable() {
         return DockerClientFactory.instance().isDockerAvailable();
+    }
+
+    /** Ends the current test as skipped, with a line that says so, where no engine answers. */
+    public static void assumeAvailable() {
+        Skips.unless(isAvailable(), "skipped: no container engine");
     }
 
     /** Starts a container and waits until the server in it answers. */

@@ -1,7 +1,5 @@
 package io.forgeloom.testing;
 
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -12,7 +10,7 @@ class ContainerServerTest extends TestServerContract {
 
     @BeforeAll
     static void startContainer() {
-        assumeTrue(ContainerServer.isAvailable(), "skipped: no container engine");
+        ContainerServer.assumeAvailable();
         container = ContainerServer.start();
     }
 

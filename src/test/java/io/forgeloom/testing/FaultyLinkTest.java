@@ -161,10 +161,11 @@ class FaultyLinkTest {
 
     @Test
     void closeEndsThreadsEvenInTheMiddleOfADelay() throws Exception {
-        try (Socket raw = new Socket(link().host(), link().port())) {
-            link().awaitConnections(1, PATIENCE);
+        try (Connection connection = link().connect();
+                Statement statement = connection.createStatement()) {
             link().delay(Duration.ofMinutes(5));
-            raw.getOutputStream().write(1);
+            connection.setNetworkTimeout(Runnable::run, 200);
+            assertTimedOut(assertThrows(SQLException.class, () -> statement.execute("SELECT 1")));
             long started = System.nanoTime();
             link().close();
             assertTrue(System.nanoTime() - started < Duration.ofSeconds(5).toNanos());

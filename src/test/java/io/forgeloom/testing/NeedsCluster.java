@@ -21,8 +21,9 @@ public @interface NeedsCluster {
         public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
             return SharedServer.userUrl() == null
                     ? ConditionEvaluationResult.enabled("embedded servers")
-                    : ConditionEvaluationResult.disabled("skipped: it starts and kills servers, and "
-                            + SharedServer.VARIABLE + " points at one that is not ours");
+                    : ConditionEvaluationResult.disabled(Skips.say("skipped: "
+                            + context.getDisplayName() + " starts and kills servers, and " + SharedServer.VARIABLE
+                            + " points at one that is not ours"));
         }
     }
 }

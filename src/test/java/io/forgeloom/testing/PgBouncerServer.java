@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A real PgBouncer in front of a server, as root too. Safe for use by many threads.
  *
- * <p>It comes from the operating system, so a test asks {@link #isAvailable()} first. It lets the start-up parameters
+ * <p>It comes from the operating system, so a test calls {@link #assumeAvailable()} first. It lets the start-up parameters
  * through that PgJDBC sends and it does not know, as anyone who runs Java behind it must configure it.
  */
 public final class PgBouncerServer implements TestServer, AutoCloseable {
@@ -38,6 +38,11 @@ public final class PgBouncerServer implements TestServer, AutoCloseable {
     /** Whether there is a pgbouncer on the PATH or in {@code /usr/sbin}. */
     public static boolean isAvailable() {
         return program().isPresent();
+    }
+
+    /** Ends the current test as skipped, with a line that says so, where there is none. */
+    public static void assumeAvailable() {
+        Skips.unless(isAvailable(), "skipped: no pgbouncer");
     }
 
     /** Keeps a server connection for a client until it leaves. */

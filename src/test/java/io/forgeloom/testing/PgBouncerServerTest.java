@@ -2,7 +2,6 @@ package io.forgeloom.testing;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -16,7 +15,7 @@ class PgBouncerServerTest {
 
     @BeforeAll
     static void needsPgBouncer() {
-        assumeTrue(PgBouncerServer.isAvailable(), "skipped: no pgbouncer");
+        PgBouncerServer.assumeAvailable();
     }
 
     @Test

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 @NeedsCluster
 class PostgresClusterTest {
@@ -105,17 +106,16 @@ class PostgresClusterTest {
     @Test
     void pausedServerKeepsItsSocketsAndAnswersNothing() throws Exception {
         try (PostgresCluster cluster = PostgresCluster.builder().start();
-                Connection connection = cluster.primary().connect();
-                Statement statement = connection.createStatement()) {
+                Connection impatient = cluster.primary().connect();
+                Connection patient = cluster.primary().connect();
+                Statement statement = patient.createStatement()) {
             PostgresServer server = cluster.primary();
-            statement.execute("SELECT 1");
             server.pause();
             assertTrue(server.running());
-            SQLException silent = assertThrows(
-                    SQLException.class,
-                    () -> DriverManager.getConnection(
-                            server.url() + "&socketTimeout=1&sslmode=disable&gssEncMode=disable"));
-            assertTrue(silent.getCause() instanceof SocketTimeoutException, silent.toString());
+            impatient.setNetworkTimeout(Runnable::run, 100);
+            assertTimedOut(() -> impatient.createStatement().execute("SELECT 1"));
+            String options = "&socketTimeout=1&sslmode=disable&gssEncMode=disable";
+            assertTimedOut(() -> DriverManager.getConnection(server.url() + options));
             server.resume();
             statement.execute("SELECT 1");
 
@@ -185,6 +185,11 @@ class PostgresClusterTest {
         try (PostgresCluster cluster = PostgresCluster.older().start()) {
             assertEquals("17", cluster.primary().query("SELECT current_setting('server_version_num')::int / 10000"));
         }
+    }
+
+    private static void assertTimedOut(Executable attempt) {
+        SQLException silent = assertThrows(SQLException.class, attempt);
+        assertTrue(silent.getCause() instanceof SocketTimeoutException, silent.toString());
     }
 
     private static List<String> postmasters() {

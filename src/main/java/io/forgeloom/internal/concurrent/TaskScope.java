@@ -44,11 +44,12 @@ public final class TaskScope implements AutoCloseable {
      * The innermost open scope of each thread that has one: what it takes to notice a scope that is closed before one
      * inside it. Each thread touches its own entry only, and the entry goes with the thread's outermost scope.
      */
-    private static final ConcurrentHashMap<Thread, TaskScope> INNERMOST = new ConcurrentHashMap<>();
+    static final ConcurrentHashMap<Thread, TaskScope> INNERMOST = new ConcurrentHashMap<>();
 
     private final String name;
     private final Thread owner = Thread.currentThread();
     private final Deadline deadline;
+
     /** For messages: what was left when the scope was opened. */
     private final long limitMillis;
 
@@ -108,8 +109,8 @@ public final class TaskScope implements AutoCloseable {
         requireOwner();
         requireUnjoined("fork");
         var subtask = new Subtask<T>(this, threadName);
-        subtasks.add(subtask);
         threads.fork(threadName, () -> subtask.run(task));
+        subtasks.add(subtask);
         return subtask;
     }
 

@@ -5,7 +5,6 @@ import io.forgeloom.internal.concurrent.TaskScope;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
@@ -45,6 +44,9 @@ public final class PgConnector {
         // check.
         PGProperty.ASSUME_MIN_SERVER_VERSION.set(properties, "18");
         url.properties().forEach(properties::setProperty);
+        // With a login timeout, its own or DriverManager's, the driver connects on a thread that it abandons: ours
+        // bounds all.
+        PGProperty.LOGIN_TIMEOUT.set(properties, 0);
         StringBuilder options = new StringBuilder();
         settings.forEach(
                 (name, value) -> options.append(" -c ").append(name).append('=').append(escape(value)));
@@ -76,7 +78,7 @@ public final class PgConnector {
      * @throws InterruptedException if this thread was interrupted; nothing stays open
      */
     public PgSession connect(Deadline deadline) throws SQLException, InterruptedException {
-        Duration limit = deadline.remaining();
+        long limitMillis = deadline.remaining().plusNanos(999_999).toMillis();
         AtomicReference<PgSession> opened = new AtomicReference<>();
         boolean handedOver = false;
         try {
@@ -94,7 +96,7 @@ public final class PgConnector {
             throw e.getCause() instanceof SQLException sql ? sql : new SQLException(e.getCause());
         } catch (TimeoutException e) {
             throw new SQLTimeoutException(
-                    "No session with " + url + " within " + limit
+                    "No session with " + url + " within " + limitMillis + " ms"
                             + " (name look-up, TCP, TLS and authentication together)",
                     "08001",
                     e);

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.forgeloom.internal.concurrent.Lifecycle.State;
 import java.text.MessageFormat;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BackgroundTaskTest extends LifecycleContract {
@@ -383,14 +385,24 @@ class BackgroundTaskTest extends LifecycleContract {
         }
     }
 
-    @Test
-    void startThatGetsNoThreadChangesNothing() {
-        var task = new BackgroundTask(
-                "forgeloom-test",
-                runnable -> {
+    /** One that cannot be made, and one that cannot be started. */
+    static List<ThreadFactory> threadsThatAreNotToBeHad() {
+        return List.of(
+                task -> {
                     throw new OutOfMemoryError("no thread");
                 },
-                stopRequested -> {});
+                task -> new Thread(task) {
+                    @Override
+                    public void start() {
+                        throw new OutOfMemoryError("unable to create native thread");
+                    }
+                });
+    }
+
+    @ParameterizedTest
+    @MethodSource("threadsThatAreNotToBeHad")
+    void startThatGetsNoThreadChangesNothing(ThreadFactory threads) {
+        var task = new BackgroundTask("forgeloom-test", threads, stopRequested -> {});
         assertThrows(OutOfMemoryError.class, task::start);
         assertEquals(State.STOPPED, task.state());
         task.close();

@@ -158,6 +158,7 @@ public abstract class LifecycleContract {
         part.close();
         part.stop();
         assertEquals(State.STOPPED, part.state());
+        assertThrows(IllegalStateException.class, part::start);
     }
 
     @Test

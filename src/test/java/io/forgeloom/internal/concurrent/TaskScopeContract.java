@@ -187,6 +187,17 @@ abstract class TaskScopeContract extends TaskScopeOutcomes {
         outermost.close();
     }
 
+    @Test
+    void nothingIsRememberedOfAThreadWhoseScopesAreClosed() throws Exception {
+        try (var outer = open("outer");
+                var inner = open("inner")) {
+            assertSame(inner, TaskScope.INNERMOST.get(Thread.currentThread()));
+            inner.join();
+            outer.join();
+        }
+        assertFalse(TaskScope.INNERMOST.containsKey(Thread.currentThread()));
+    }
+
     // Everything together
 
     @Test

@@ -145,6 +145,8 @@ abstract class TaskScopeOutcomes extends TaskScopeFixture {
             scope.fork("forgeloom-bad", seen(() -> raise(first)));
             var thrown = assertThrows(ExecutionException.class, scope::join);
             assertSame(first, thrown.getCause());
+            // Also if the echo, which comes first in the order of forks, has failed meanwhile.
+            assertTrue(thrown.getMessage().contains("forgeloom-bad"), thrown.getMessage());
             assertArrayEquals(new Throwable[0], first.getSuppressed());
             assertArrayEquals(new Throwable[0], thrown.getSuppressed());
         }
@@ -242,6 +244,24 @@ abstract class TaskScopeOutcomes extends TaskScopeFixture {
             assertEquals(
                     "task scope late did not finish within 300000 ms: 0 of 1 subtasks were not done []",
                     expired.getMessage());
+        }
+    }
+
+    @Test
+    void subtaskThatReturnsAfterTheDeadlineIsNamedAsNotDone() throws Exception {
+        var now = new AtomicLong();
+        var release = new CountDownLatch(1);
+        try (var scope = open("late", Deadline.after(Duration.ofMinutes(5), now::get))) {
+            scope.fork("forgeloom-late", seen(() -> {
+                await(release);
+                return 1;
+            }));
+            now.set(Duration.ofMinutes(5).toNanos());
+            release.countDown();
+            awaitTrue(() -> !threads.isEmpty() && !threads.peek().isAlive());
+            assertEquals(
+                    "task scope late did not finish within 300000 ms: 1 of 1 subtasks were not done [forgeloom-late]",
+                    assertThrows(TimeoutException.class, scope::join).getMessage());
         }
     }
 

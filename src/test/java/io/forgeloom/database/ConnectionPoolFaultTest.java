@@ -1,0 +1,369 @@
+package io.forgeloom.database;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.FaultyLink;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.ThreadLeaks;
+import io.forgeloom.testing.WithDatabase;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The pool while the network, the server or its users misbehave: who waits, for how long, and that nothing is lost. */
+@Timeout(60)
+@WithDatabase(expectNoConnections = true)
+@ExtendWith(ThreadLeaks.class)
+class ConnectionPoolFaultTest {
+
+    private static final Duration SOON = Duration.ofSeconds(10);
+
+    private static DatabaseConfig.Builder config(FaultyLink link, int poolSize) {
+        return DatabaseConfig.builder(link.url()).poolSize(poolSize);
+    }
+
+    private static String ping(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("SELECT pg_backend_pid()")) {
+            row.next();
+            return row.getString(1);
+        }
+    }
+
+    /** There is no signal for "is parked in the queue" but the pool's own count. */
+    private static void await(String what, BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + SOON.toNanos();
+        while (!condition.getAsBoolean()) {
+            assertTrue(System.nanoTime() < deadline, "not within " + SOON + ": " + what);
+            Thread.sleep(1);
+        }
+    }
+
+    private static List<Thread> start(int count, String name, Runnable body) {
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            threads.add(Thread.ofVirtual().name(name + "-" + i).start(body));
+        }
+        return threads;
+    }
+
+    private static void join(List<Thread> threads) throws InterruptedException {
+        for (Thread thread : threads) {
+            assertTrue(thread.join(SOON), thread + " is stuck");
+        }
+    }
+
+    @Test
+    void waitersAreServedInTheOrderOfTheirArrival(TestDatabase server) throws Exception {
+        try (Database db =
+                Database.open(DatabaseConfig.builder(server.url()).poolSize(1).build())) {
+            List<Integer> served = Collections.synchronizedList(new ArrayList<>());
+            List<Thread> waiters = new ArrayList<>();
+            Connection held = db.primary().acquire();
+            for (int i = 0; i < 50; i++) {
+                int number = i;
+                waiters.add(
+                        Thread.ofVirtual().name("waiter-" + i).start(() -> db.withConnection(c -> served.add(number))));
+                int waiting = i + 1;
+                await(
+                        "waiter " + i + " in the queue",
+                        () -> db.primary().stats().waiting() == waiting);
+            }
+            held.close();
+            join(waiters);
+            assertEquals(java.util.stream.IntStream.range(0, 50).boxed().toList(), served);
+        }
+    }
+
+    @Test
+    void aSpikeOnAColdPoolOpensFewMoreThanConnectAtATime(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(config(link, 100).build())) {
+            Connection first = db.primary().acquire();
+            // Some 150 ms to connect; then 2 ms of work, which needs no round trip.
+            link.delay(Duration.ofMillis(20));
+            AtomicInteger done = new AtomicInteger();
+            join(start(50, "spike", () -> {
+                try (Connection c = db.primary().acquire()) {
+                    assertTrue(c.getAutoCommit());
+                    Thread.sleep(2);
+                    done.incrementAndGet();
+                } catch (SQLException | InterruptedException e) {
+                    throw new AssertionError(e);
+                }
+            }));
+            first.close();
+            assertEquals(50, done.get());
+            long opened = db.primary().stats().opened();
+            assertTrue(opened <= 9, "opened " + opened);
+            assertTrue(opened >= 4, "opened " + opened);
+        }
+    }
+
+    @Test
+    @SuppressWarnings("try") // the close is what is under test
+    void aHungConnectCostsOneOpenerAndAReturnedConnectionServesTheWaiter(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(
+                        config(link, 5).connectTimeout(Duration.ofSeconds(20)).build())) {
+            Connection held = db.primary().acquire();
+            link.blackhole(false, true);
+            Thread waiter = Thread.ofVirtual().name("waiter").start(() -> db.withConnection(c -> ping(c)));
+            await("a connect that hangs", () -> db.primary().stats().connecting() == 1 && link.accepted() == 2);
+            held.close();
+            assertTrue(waiter.join(SOON), "the waiter did not take the connection that came back");
+            // The close interrupts the hung connect rather than to wait for its 20 s.
+            long begin = System.nanoTime();
+            db.close();
+            assertTrue(System.nanoTime() - begin < 5_000_000_000L);
+        }
+    }
+
+    @Test
+    void connectTimeoutCoversAServerThatAcceptsAndSaysNothing(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(config(link, 5)
+                        .connectTimeout(Duration.ofMillis(100))
+                        .poolTimeout(Duration.ofMillis(600))
+                        .build())) {
+            Connection held = db.primary().acquire();
+            link.blackhole(false, true);
+            AcquireException e =
+                    assertThrows(AcquireException.class, () -> db.primary().acquire());
+            assertEquals(AcquireException.Reason.SERVER_DOWN, e.reason());
+            held.close();
+            assertTrue(e.getMessage().contains("within 100 ms"), e.getMessage());
+        }
+    }
+
+    @Test
+    void aSlowConnectIsNamedAsSuch(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(config(link, 5).build())) {
+            Connection held = db.primary().acquire();
+            link.blackhole(false, true);
+            AcquireException e =
+                    assertThrows(AcquireException.class, () -> db.primary().acquire(Duration.ofMillis(100)));
+            assertEquals(AcquireException.Reason.CONNECTING_SLOWLY, e.reason());
+            held.close();
+        }
+    }
+
+    @Test
+    void oneOpenerAloneTriesWhileTheServerIsDownAndAllAreServedWhenItIsBack(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(config(link, 10).build())) {
+            db.withConnection(c -> ping(c));
+            link.refuse(true);
+            link.cut();
+            long accepted = link.accepted();
+            AtomicInteger done = new AtomicInteger();
+            List<Thread> waiters = start(200, "waiter", () -> {
+                try {
+                    db.withConnection(c -> ping(c));
+                    done.incrementAndGet();
+                } catch (DatabaseException e) {
+                    assertEquals("08006", e.sqlState());
+                }
+            });
+            // The one who gets the dead connection untried, since it was just used, fails; its thread ends.
+            await("199 waiters", () -> db.primary().stats().waiting() >= 199);
+            await("the outage", () -> !db.primary().isReachable());
+            await("a single opener", () -> db.primary().stats().connecting() == 1);
+            assertEquals(199, db.primary().stats().waiting());
+            link.heal();
+            join(waiters);
+            assertTrue(done.get() >= 199, "served " + done.get());
+            assertTrue(db.primary().isReachable());
+            assertTrue(link.accepted() - accepted <= 10, "opened " + (link.accepted() - accepted));
+        }
+    }
+
+    @Test
+    void theMinimumIsOpenedAtTheStartAndKeptAfterALoss(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(config(link, 10).minPoolSize(3).build())) {
+            await("three idle", () -> db.primary().stats().idle() == 3);
+            link.cut();
+            // Each dead one is found when it is looked at, and replaced.
+            await("three living", () -> {
+                try {
+                    return "x".equals(db.withConnection(c -> ping(c)).replaceAll(".+", "x"))
+                            && db.primary().stats().opened() >= 4
+                            && db.primary().stats().total() == 3;
+                } catch (RuntimeException e) {
+                    return false;
+                }
+            });
+        }
+    }
+
+    @Test
+    void anInterruptedWaiterLeavesTheQueueAndTakesNothing(TestDatabase server) throws Exception {
+        try (Database db =
+                Database.open(DatabaseConfig.builder(server.url()).poolSize(1).build())) {
+            Connection held = db.primary().acquire();
+            List<Object> outcome = Collections.synchronizedList(new ArrayList<>());
+            Thread waiter = Thread.ofVirtual().name("waiter").start(() -> {
+                try {
+                    db.primary().acquire();
+                } catch (AcquireException e) {
+                    outcome.add(e.reason());
+                    outcome.add(Thread.currentThread().isInterrupted());
+                }
+            });
+            await("the waiter", () -> db.primary().stats().waiting() == 1);
+            waiter.interrupt();
+            assertTrue(waiter.join(SOON));
+            assertEquals(List.of(AcquireException.Reason.INTERRUPTED, true), outcome);
+            held.close();
+            assertEquals(1, db.primary().stats().idle());
+        }
+    }
+
+    @Test
+    void anInterruptInAQueryCostsTheSessionAndNoPlace(TestDatabase server) throws Exception {
+        try (Database db =
+                Database.open(DatabaseConfig.builder(server.url()).poolSize(1).build())) {
+            CountDownLatch running = new CountDownLatch(1);
+            Thread victim = Thread.ofVirtual()
+                    .name("victim")
+                    .start(() -> assertThrows(
+                            RuntimeException.class,
+                            () -> db.withConnection(c -> {
+                                try (Statement statement = c.createStatement()) {
+                                    running.countDown();
+                                    return statement.execute("SELECT pg_sleep(2)");
+                                }
+                            })));
+            running.await();
+            victim.interrupt();
+            assertTrue(victim.join(SOON));
+            assertEquals(0, db.primary().stats().active());
+            db.withConnection(c -> ping(c));
+            assertEquals(1, db.primary().stats().total());
+        }
+    }
+
+    @Test
+    void closeWaitsForThoseAtWorkThenAbortsThemAndWakesTheWaiters(TestDatabase server) throws Exception {
+        Database db = Database.open(DatabaseConfig.builder(server.url())
+                .poolSize(2)
+                .closeTimeout(Duration.ofMillis(300))
+                .build());
+        CountDownLatch atWork = new CountDownLatch(2);
+        List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
+        List<Thread> users = start(12, "user", () -> {
+            try {
+                db.withConnection(c -> {
+                    atWork.countDown();
+                    try (Statement statement = c.createStatement()) {
+                        return statement.execute("SELECT pg_sleep(30)");
+                    }
+                });
+            } catch (RuntimeException e) {
+                failures.add(e);
+            }
+        });
+        atWork.await();
+        await("ten waiters", () -> db.primary().stats().waiting() == 10);
+        long begin = System.nanoTime();
+        db.close();
+        long tookMillis = (System.nanoTime() - begin) / 1_000_000;
+        join(users);
+        assertTrue(tookMillis >= 290 && tookMillis < 1_300, "took " + tookMillis + " ms");
+        assertEquals(12, failures.size());
+        assertEquals(
+                10,
+                failures.stream()
+                        .filter(e -> e instanceof AcquireException a && a.reason() == AcquireException.Reason.CLOSED)
+                        .count());
+        // The abort frees us, not the server, which would sleep on.
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)'");
+    }
+
+    @Test
+    void permitsAndConnectionsAreConservedUnderRandomFaults(TestDatabase server) throws Exception {
+        int size = 8;
+        AtomicLong successes = new AtomicLong();
+        AtomicLong failures = new AtomicLong();
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(
+                        config(link, size).poolTimeout(Duration.ofSeconds(2)).build())) {
+            long end = System.nanoTime() + 2_000_000_000L;
+            AtomicInteger most = new AtomicInteger();
+            AtomicInteger inside = new AtomicInteger();
+            List<Thread> users = start(64, "user", () -> {
+                while (System.nanoTime() < end) {
+                    try {
+                        db.inTransaction(tx -> {
+                            most.accumulateAndGet(inside.incrementAndGet(), Math::max);
+                            try {
+                                return ping(tx.connection());
+                            } finally {
+                                inside.decrementAndGet();
+                            }
+                        });
+                        successes.incrementAndGet();
+                    } catch (RuntimeException e) {
+                        failures.incrementAndGet();
+                        boolean interrupted = Thread.interrupted();
+                        assertTrue(interrupted || !(e instanceof IllegalStateException), e.toString());
+                    }
+                }
+            });
+            while (System.nanoTime() < end) {
+                switch (ThreadLocalRandom.current().nextInt(4)) {
+                    case 0 -> link.cut();
+                    case 1 ->
+                        users.get(ThreadLocalRandom.current().nextInt(users.size()))
+                                .interrupt();
+                    case 2 -> {
+                        link.refuse(true);
+                        Thread.sleep(5);
+                        link.refuse(false);
+                    }
+                    default -> Thread.sleep(20);
+                }
+            }
+            join(users);
+            assertTrue(most.get() <= size, "inside at once: " + most.get());
+            assertTrue(
+                    successes.get() > 100 && failures.get() > 0, successes + " successes, " + failures + " failures");
+            // All places are there: as many at once as the pool has, and no more sessions than that.
+            List<Connection> all = new ArrayList<>();
+            for (int i = 0; i < size; i++) {
+                all.add(db.primary().acquire());
+            }
+            PoolStats stats = db.primary().stats();
+            assertEquals(size, stats.active(), stats.toString());
+            assertEquals(0, stats.waiting(), stats.toString());
+            assertInstanceOf(
+                    AcquireException.class,
+                    assertThrows(RuntimeException.class, () -> db.primary().acquire(Duration.ZERO)));
+            for (Connection connection : all) {
+                connection.close();
+            }
+            assertEquals(
+                    stats.opened() - db.primary().stats().closed(),
+                    db.primary().stats().total());
+        }
+    }
+}
