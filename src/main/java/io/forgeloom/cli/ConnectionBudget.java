@@ -65,9 +65,8 @@ record ConnectionBudget(
         int ceiling = Math.min(max - kept, Math.min(orNone(roleLimit), orNone(databaseLimit)));
         int free = Math.min(
                 max - kept - used, Math.min(orNone(roleLimit) - usedByRole, orNone(databaseLimit) - usedByDatabase));
-        String detail =
-                (stated ? "a pool of " : "a pool of the default size, ") + poolSize + ", " + (stated ? "" : "and ")
-                        + ceiling + " connections for it (" + limits() + "), " + Math.max(0, free) + " of them free";
+        String detail = ceiling + " for a pool of " + (stated ? "" : "the default size ") + poolSize + " (" + limits()
+                + "), " + Math.max(0, free) + " free now";
         if (poolSize > ceiling) {
             String remedy = "set poolSize to " + ceiling + " at most" + (stated ? "" : " (and say so by --pool-size)")
                     + ", or " + raise(poolSize);

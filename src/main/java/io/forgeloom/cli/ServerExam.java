@@ -66,7 +66,7 @@ final class ServerExam {
         }
         try (session) {
             long millis = Duration.ofNanos(System.nanoTime() - started).toMillis();
-            findings.add(Finding.ok("connect", "a session in " + millis + " ms"));
+            findings.add(Finding.ok("connect", "the first session in " + millis + " ms, loading the driver included"));
             examine(session, deadline);
         }
     }

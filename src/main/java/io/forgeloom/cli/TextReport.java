@@ -11,7 +11,7 @@ import picocli.CommandLine.Help.Ansi;
  */
 final class TextReport {
 
-    private static final int WIDTH = 110;
+    private static final int WIDTH = 100;
     /** The longest name, "notify-queue", and one blank. */
     private static final int NAME_WIDTH = 13;
 
@@ -43,10 +43,10 @@ final class TextReport {
     private void print(Finding finding) {
         String name = finding.check()
                 + " ".repeat(Math.max(1, NAME_WIDTH - finding.check().length()));
-        out.println("  " + mark(finding.severity()) + " " + name + wrapped(finding.detail()));
+        out.println("  " + mark(finding.severity()) + " " + name + wrapped(finding.detail(), INDENT));
         if (finding.remedy() != null) {
             String arrow = unicode ? "→ " : "> ";
-            out.println(" ".repeat(INDENT) + wrapped(arrow + finding.remedy()));
+            out.println(" ".repeat(INDENT) + wrapped(arrow + finding.remedy(), INDENT + arrow.length()));
         }
     }
 
@@ -70,14 +70,14 @@ final class TextReport {
         return count + " " + noun + (count == 1 ? "" : "s");
     }
 
-    /** Breaks at blanks, so that no line is wider than the report, unless a word is. */
-    private static String wrapped(String text) {
+    /** Breaks at blanks, so that no line is wider than the report, unless a word is; the first line is at INDENT. */
+    private static String wrapped(String text, int indent) {
         StringBuilder lines = new StringBuilder();
         int column = INDENT;
         for (String word : text.split(" ", -1)) {
-            if (column > INDENT && column + 1 + word.length() > WIDTH) {
-                lines.append(System.lineSeparator()).append(" ".repeat(INDENT));
-                column = INDENT;
+            if (column > indent && column + 1 + word.length() > WIDTH) {
+                lines.append(System.lineSeparator()).append(" ".repeat(indent));
+                column = indent;
             } else if (column > INDENT) {
                 lines.append(' ');
                 column++;

@@ -37,7 +37,7 @@ class ConnectionBudgetTest {
         Finding finding = budget(203, NONE, NONE, 101).judge(100, true);
 
         assertEquals(Severity.NOTE, finding.severity());
-        assertTrue(finding.detail().contains("99 of them free"), finding.detail());
+        assertTrue(finding.detail().contains("99 free now"), finding.detail());
         assertTrue(finding.remedy().contains("max_connections to 204"), finding.remedy());
     }
 

@@ -239,7 +239,7 @@ class DoctorClusterTest {
     }
 
     private static int free(ForgeRun run) {
-        return Integer.parseInt(run.check("connections").detail().replaceAll(".*, (\\d+) of them free.*", "$1"));
+        return Integer.parseInt(run.check("connections").detail().replaceAll(".*, (\\d+) free now.*", "$1"));
     }
 
     /** Neither as it is, nor as a URL has it, nor its first part. */
