@@ -59,6 +59,12 @@ public final class PgConnector {
         }
     }
 
+    /** Name and version of the driver that is there: the constants of its class would be those that we were compiled with. */
+    @SuppressWarnings("deprecation")
+    public static String driverVersion() {
+        return Driver.getVersion();
+    }
+
     /** The server's address, without any secret. */
     public PgUrl url() {
         return url;

@@ -129,14 +129,20 @@ public final class PgUrl {
         return String.join(",", hosts) + "/" + (database == null ? "" : database);
     }
 
-    /** {@code url} without anything that may be a secret: no user information, no parameters. */
+    /**
+     * {@code url} without anything that may be a secret: no user information, no parameters, and nothing of what is no URL,
+     * such as {@code host=… password=…}.
+     */
     public static String mask(String url) {
         int query = url.indexOf('?');
         int at = url.lastIndexOf('@');
         // An unescaped ? inside a password: then the last @ follows it, and only what comes after is safe.
         String safe = query >= 0 && query > at ? url.substring(0, query) + "?…" : url;
         int scheme = safe.indexOf("://");
-        int from = scheme < 0 ? 0 : scheme + 3;
+        if (scheme < 0) {
+            return "…";
+        }
+        int from = scheme + 3;
         int end = safe.lastIndexOf('@');
         return end < from ? safe : safe.substring(0, from) + "…" + safe.substring(end);
     }
@@ -244,6 +250,11 @@ public final class PgUrl {
                 property = PGProperty.forName(key);
             }
             if (property == null) {
+                if (url.lastIndexOf('@') > url.indexOf('?')) {
+                    // The key may be the rest of a password: it is not printed.
+                    throw problem("an @ follows the ?, and what stands between is no parameter;"
+                            + " in a password write %3F for a ?");
+                }
                 throw problem("unknown parameter \"" + key + "\"; "
                         + (jdbc ? "PgJDBC has none of this name" : "neither libpq's nor PgJDBC's that works here"));
             }
