@@ -1,6 +1,6 @@
 package io.forgeloom.cli;
 
-import io.forgeloom.error.SqlState;
+import io.forgeloom.internal.pg.ServerFacts;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -25,8 +25,7 @@ final class ConnectFailure {
 
     static List<Finding> explain(SQLException failure) {
         String said = said(failure);
-        // PgBouncer knows a few start-up parameters and refuses every other one.
-        if (SqlState.PROTOCOL_VIOLATION.equals(failure.getSQLState()) && said.contains("startup parameter")) {
+        if (ServerFacts.isPoolersRefusal(failure)) {
             return List.of(
                     Finding.problem("connect", said, "see proxy").because(failure),
                     Finding.problem("proxy", "a pooler that refuses our start-up options", DIRECT_CONNECTION));

@@ -17,19 +17,17 @@ import java.util.Map;
  */
 final class SessionChecks {
 
-    /** The oldest major version that the runtime starts on. */
-    static final int REQUIRED_MAJOR = 18;
-
     /** PostgreSQL itself begins to warn here; at 1, whoever commits a NOTIFY fails. */
     private static final double NOTIFY_QUEUE_LIMIT = 0.5;
 
     private SessionChecks() {}
 
     static Finding version(ServerFacts facts) {
-        if (facts.major() < REQUIRED_MAJOR) {
+        if (!facts.supported()) {
             return Finding.problem(
                     "version",
-                    "found PostgreSQL " + facts.version() + ", required PostgreSQL " + REQUIRED_MAJOR + " or later",
+                    "found PostgreSQL " + facts.version() + ", required PostgreSQL " + ServerFacts.REQUIRED_MAJOR
+                            + " or later",
                     "upgrade the server, or point the URL at a newer one");
         }
         return Finding.ok("version", "PostgreSQL " + facts.version());

@@ -31,7 +31,7 @@ public final class AcquireException extends ForgeException {
 
     private final Reason reason;
     private final Duration waited;
-    private final transient PoolStats stats;
+    private final PoolStats stats;
 
     AcquireException(Reason reason, Duration waited, PoolStats stats, String message, @Nullable Throwable cause) {
         super(message, cause);

@@ -213,8 +213,19 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     /** Gives the connection back, cleaned; a session that cannot be cleaned is ended. Doing it again does nothing. */
     void release() {
-        if (released.compareAndSet(false, true)) {
-            pool.release(session, !lost && clean());
+        if (!released.compareAndSet(false, true)) {
+            return;
+        }
+        boolean clean = false;
+        // A pending interrupt would close the socket of a virtual thread at the first read of the cleaning.
+        boolean interrupted = Thread.interrupted();
+        try {
+            clean = !lost && clean();
+        } finally {
+            pool.release(session, clean);
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -14,7 +14,6 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -45,9 +44,6 @@ public final class ConnectionPool implements DataSource {
     private final boolean testBeforeAcquire;
     private final long validateAfterIdleNanos;
     private final long slowStatementNanos;
-
-    /** Counts the times that a session was found dead; those last known to be alive before that are tried before use. */
-    private final AtomicInteger suspicion = new AtomicInteger();
 
     ConnectionPool(String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector) {
         this.name = name;
@@ -112,14 +108,21 @@ public final class ConnectionPool implements DataSource {
             long now = System.nanoTime();
             session.heldSinceNanos = now;
             session.holder = Thread.currentThread();
-            if (isFit(session, now, deadline)) {
-                return new ConnectionHandle(this, session);
+            boolean fit = false;
+            try {
+                fit = isFit(session, now, deadline);
+                if (fit) {
+                    return new ConnectionHandle(this, session);
+                }
+                // An interrupt closes the socket of a virtual thread; that says nothing about the server.
+                if (!Thread.currentThread().isInterrupted()) {
+                    suspect();
+                }
+            } finally {
+                if (!fit) {
+                    sessions.dispose(session);
+                }
             }
-            // An interrupt closes the socket of a virtual thread; that says nothing about the server.
-            if (!Thread.currentThread().isInterrupted()) {
-                suspect();
-            }
-            sessions.dispose(session);
         }
     }
 
@@ -145,7 +148,7 @@ public final class ConnectionPool implements DataSource {
         if (session.session.isClosed()) {
             return false;
         }
-        int suspected = suspicion.get();
+        int suspected = sessions.suspicion();
         boolean due = session.trusted != suspected || now - session.lastUsedNanos >= validateAfterIdleNanos;
         if (!testBeforeAcquire || !due) {
             return true;
@@ -175,7 +178,7 @@ public final class ConnectionPool implements DataSource {
 
     /** A session died in use: the others are tried before they are used again. */
     void suspect() {
-        suspicion.incrementAndGet();
+        sessions.suspect();
     }
 
     /** What the slow-statement log needs of the clock; 0 where the log is off. */

@@ -46,6 +46,7 @@ public final class Database implements AutoCloseable {
      * @throws ServerCheckException if a server is not fit; it says which, what was found and what is required
      * @throws DatabaseException if a server cannot be reached or refuses the login
      * @throws io.forgeloom.error.DeadlineExceededException if a server did not answer in time
+     * @throws java.util.concurrent.CancellationException if this thread was interrupted; the interrupt flag is set
      */
     public static Database open(DatabaseConfig config) {
         Objects.requireNonNull(config, "config");
@@ -117,6 +118,8 @@ public final class Database implements AutoCloseable {
      * @throws io.forgeloom.error.DeadlineExceededException if it was not done within {@link TransactionOptions#timeout()}
      * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT
      * @throws AcquireException if there is no connection
+     * @throws java.util.concurrent.CancellationException if this thread was interrupted before the COMMIT; it is rolled
+     *     back, and the interrupt flag is set
      * @throws IllegalStateException if this thread is inside a transaction of this database already
      */
     public <T extends @Nullable Object, X extends Exception> T inTransaction(

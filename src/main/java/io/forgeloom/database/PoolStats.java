@@ -1,5 +1,7 @@
 package io.forgeloom.database;
 
+import java.io.Serializable;
+
 /**
  * A pool at one moment. The numbers are read one after the other while the pool is in use, so they may be off by what
  * happened meanwhile. Immutable, safe for use by many threads.
@@ -14,7 +16,8 @@ package io.forgeloom.database;
  * @param closed sessions closed since the start, for whatever reason
  */
 public record PoolStats(
-        String pool, int maxSize, int active, int idle, int connecting, int waiting, long opened, long closed) {
+        String pool, int maxSize, int active, int idle, int connecting, int waiting, long opened, long closed)
+        implements Serializable {
 
     /** Connections open: in use and free. */
     public int total() {

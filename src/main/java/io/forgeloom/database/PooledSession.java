@@ -18,7 +18,7 @@ final class PooledSession {
     /** When it was last given back or opened; {@link System#nanoTime()}. */
     long lastUsedNanos;
 
-    /** The pool's suspicion when this session was last known to be alive; see {@link ConnectionPool}. */
+    /** The pool's {@link SessionPool#suspicion()} when this session was last known to be alive. */
     int trusted;
 
     /** Who has it; null while it is free. */
@@ -28,9 +28,10 @@ final class PooledSession {
     /** Since when; {@link System#nanoTime()}. */
     long heldSinceNanos;
 
-    PooledSession(PgSession session, long number, long now) {
+    PooledSession(PgSession session, long number, long now, int trusted) {
         this.session = session;
         this.number = number;
         this.lastUsedNanos = now;
+        this.trusted = trusted;
     }
 }

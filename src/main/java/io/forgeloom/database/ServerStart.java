@@ -4,7 +4,6 @@ import io.forgeloom.database.ServerCheckException.Check;
 import io.forgeloom.error.DatabaseException;
 import io.forgeloom.error.DeadlineExceededException;
 import io.forgeloom.error.ForgeException;
-import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.internal.pg.PgConnector;
@@ -27,8 +26,6 @@ import org.jspecify.annotations.Nullable;
  * thread at a time.
  */
 final class ServerStart {
-
-    static final int REQUIRED_MAJOR = 18;
 
     private final String role;
     private final boolean primary;
@@ -99,7 +96,7 @@ final class ServerStart {
             judge(ServerFacts.read(opened), config);
         } catch (SQLException e) {
             String said = String.valueOf(e.getMessage());
-            if (SqlState.PROTOCOL_VIOLATION.equals(e.getSQLState()) && said.contains("startup parameter")) {
+            if (ServerFacts.isPoolersRefusal(e)) {
                 throw pooled("a pooler that refuses our start-up options (" + said + ")");
             }
             throw new DatabaseException(role + " " + connector + ": " + said, e);
@@ -107,13 +104,13 @@ final class ServerStart {
     }
 
     private void judge(ServerFacts facts, DatabaseConfig config) {
-        if (facts.major() < REQUIRED_MAJOR) {
+        if (!facts.supported()) {
             throw new ServerCheckException(
                     Check.VERSION,
                     role,
                     connector.toString(),
                     "PostgreSQL " + facts.version(),
-                    "PostgreSQL " + REQUIRED_MAJOR + " or later",
+                    "PostgreSQL " + ServerFacts.REQUIRED_MAJOR + " or later",
                     "upgrade the server");
         }
         if (facts.pooled()) {
@@ -137,6 +134,13 @@ final class ServerStart {
                     "a server in recovery, which is read-only",
                     "a server that accepts writes",
                     "name the primary in url and this one in replicaUrls");
+        }
+        if (!primary && !facts.inRecovery()) {
+            ConnectionPool.LOG.log(
+                    Level.WARNING,
+                    "{0} {1}: is not in recovery, so it is no replica of anything; reads there show its own data",
+                    role,
+                    connector);
         }
         if (primary
                 && facts.statementTimeoutMillis() != config.statementTimeout().toMillis()) {

@@ -65,6 +65,7 @@ final class SessionPool {
     private final Semaphore available = new Semaphore(0, true);
     private final Semaphore capacity;
     private final AtomicInteger waiters = new AtomicInteger();
+    private final AtomicInteger suspicion = new AtomicInteger();
     private final AtomicLong opened = new AtomicLong();
     private final AtomicLong disposed = new AtomicLong();
 
@@ -103,8 +104,18 @@ final class SessionPool {
         if (!capacity.tryAcquire()) {
             throw new IllegalStateException("pool " + name + " was started twice");
         }
-        add(first);
+        add(first, suspicion());
         openIfNeeded();
+    }
+
+    /** A session was found dead: those that were last known to be alive before are no longer trusted. */
+    void suspect() {
+        suspicion.incrementAndGet();
+    }
+
+    /** Counts the calls of {@link #suspect}. */
+    int suspicion() {
+        return suspicion.get();
     }
 
     boolean isClosed() {
@@ -213,8 +224,8 @@ final class SessionPool {
 
     // ---- opening ----
 
-    private void add(PgSession session) {
-        PooledSession pooled = new PooledSession(session, opened.incrementAndGet(), System.nanoTime());
+    private void add(PgSession session, int trusted) {
+        PooledSession pooled = new PooledSession(session, opened.incrementAndGet(), System.nanoTime(), trusted);
         sessions.add(pooled);
         give(pooled);
     }
@@ -251,9 +262,10 @@ final class SessionPool {
         try {
             while (beginOpening()) {
                 try {
+                    int suspected = suspicion();
                     PgSession session = connect();
                     recovered();
-                    add(session);
+                    add(session, suspected);
                 } catch (SQLException e) {
                     failed(e);
                     if (endOpening(false)) {

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -173,6 +174,13 @@ final class Transactions {
         }
 
         private void commit(ConnectionHandle connection) throws SQLException {
+            // On a virtual thread a pending interrupt breaks the connection under COMMIT, which would leave the outcome
+            // in
+            // doubt; refused before it, the outcome is certain.
+            if (Thread.currentThread().isInterrupted()) {
+                throw new CancellationException(
+                        pool.name() + ": the thread was interrupted before COMMIT; the transaction is rolled back");
+            }
             TransactionId id = options.traceCommit() ? ownId(connection) : null;
             connection.endManaged();
             try {

@@ -48,8 +48,8 @@ class DatabaseStartTest {
     @NeedsCluster
     void aWrongPasswordIsRefusedAndPrintedNowhere() throws Exception {
         try (PostgresCluster cluster =
-                PostgresCluster.builder().requirePassword().start()) {
-            TestServer primary = cluster.primary();
+                        PostgresCluster.builder().requirePassword().start();
+                TestDatabase primary = TestDatabase.on(cluster.primary())) {
             DatabaseException e = assertThrows(
                     DatabaseException.class,
                     () -> Database.open(DatabaseConfig.builder(primary.url())
@@ -62,23 +62,21 @@ class DatabaseStartTest {
                     Database.open(DatabaseConfig.builder(primary.libpqUrl()).build())) {
                 assertTrue(db.health().isReady());
             }
-            assertEquals("0", primary.query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'forge'"));
+            primary.assertNoConnections(Duration.ofSeconds(5));
         }
     }
 
     @Test
     @NeedsCluster
     void anOlderServerIsRefusedByBothVersions() throws Exception {
-        try (PostgresCluster old = PostgresCluster.older().start()) {
-            ServerCheckException e =
-                    refused(DatabaseConfig.builder(old.primary().url()).build());
+        try (PostgresCluster cluster = PostgresCluster.older().start();
+                TestDatabase old = TestDatabase.on(cluster.primary())) {
+            ServerCheckException e = refused(DatabaseConfig.builder(old.url()).build());
             assertEquals(ServerCheckException.Check.VERSION, e.check());
             assertEquals("primary", e.role());
             assertTrue(e.found().startsWith("PostgreSQL 17."), e.found());
             assertEquals("PostgreSQL 18 or later", e.required());
-            assertEquals(
-                    "1",
-                    old.primary().query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"));
+            old.assertNoConnections(Duration.ofSeconds(5));
         }
     }
 

@@ -25,8 +25,11 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -284,6 +287,29 @@ abstract class DatabaseSuite {
                                     tx.connection(),
                                     "SELECT current_setting('transaction_isolation') || ' ' || current_setting('transaction_read_only')")));
         }
+    }
+
+    @Test
+    void anInterruptBeforeTheCommitRollsBackAndCostsNoSession() throws InterruptedException {
+        AtomicReference<Throwable> thrown = new AtomicReference<>();
+        AtomicBoolean flag = new AtomicBoolean();
+        Thread thread = Thread.ofVirtual().name("interrupted").start(() -> {
+            try {
+                db.inTransaction(tx -> {
+                    execute(tx.connection(), ADD);
+                    Thread.currentThread().interrupt();
+                    return null;
+                });
+            } catch (RuntimeException e) {
+                thrown.set(e);
+                flag.set(Thread.currentThread().isInterrupted());
+            }
+        });
+        thread.join();
+        assertInstanceOf(CancellationException.class, thrown.get());
+        assertTrue(flag.get());
+        assertEquals(0, items());
+        assertEquals(1, db.primary().stats().opened());
     }
 
     @Test

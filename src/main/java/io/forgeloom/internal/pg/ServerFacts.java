@@ -1,5 +1,6 @@
 package io.forgeloom.internal.pg;
 
+import io.forgeloom.error.SqlState;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -23,6 +24,9 @@ public record ServerFacts(
         int backendPid,
         boolean inRecovery,
         long statementTimeoutMillis) {
+
+    /** The oldest major version that the runtime works with. */
+    public static final int REQUIRED_MAJOR = 18;
 
     private static final String READ_FACTS = """
             SELECT current_setting('server_version_num')::int,
@@ -52,6 +56,11 @@ public record ServerFacts(
         return versionNumber / 10_000;
     }
 
+    /** Whether the version is one that the runtime works with. */
+    public boolean supported() {
+        return major() >= REQUIRED_MAJOR;
+    }
+
     /**
      * Whether someone stands between us and the server: a pooler answers the start-up message itself and makes up the
      * process id, since it must route cancel requests; PgBouncer forwards everything else that could tell, the version
@@ -59,6 +68,12 @@ public record ServerFacts(
      */
     public boolean pooled() {
         return announcedPid != backendPid;
+    }
+
+    /** Whether a connect failed because a pooler refuses our start-up options: PgBouncer knows a few and no other. */
+    public static boolean isPoolersRefusal(SQLException failure) {
+        return SqlState.PROTOCOL_VIOLATION.equals(failure.getSQLState())
+                && String.valueOf(failure.getMessage()).contains("startup parameter");
     }
 
     /** "18.6 (Debian 18.6-1)" without what the packager added. */
