@@ -23,12 +23,8 @@ module io.forgeloom {
     requires org.postgresql.jdbc;
 
     // PgJDBC's, which as an automatic module cannot ask for it: without javax.naming its DataSource classes do not
-    // load,
-    // and TLS with sslmode=verify-full fails at the first certificate.
+    // load, and TLS with sslmode=verify-full fails at the first certificate.
     requires java.naming;
-
-    // jdk.net.ExtendedSocketOptions: idle time, interval and count of TCP keep-alive, so that a dead peer is noticed.
-    requires jdk.net;
 
     // @Nullable and @NullMarked, read by compilers alone. Not transitive, or every modular consumer would need the jar.
     requires static org.jspecify;

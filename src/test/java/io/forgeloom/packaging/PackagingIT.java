@@ -61,7 +61,6 @@ class PackagingIT {
                         "transitive java.sql",
                         "org.postgresql.jdbc",
                         "java.naming",
-                        "jdk.net",
                         "static org.jspecify",
                         "static info.picocli"),
                 requires);
