@@ -192,9 +192,10 @@ class CommitOutcomeTest {
             other.setAutoCommit(false);
             TransactionId id;
             try (Statement statement = other.createStatement();
-                    var row = statement.executeQuery("SELECT pg_current_xact_id()::text")) {
+                    var row = statement.executeQuery("SELECT pg_current_xact_id()::text,"
+                            + " substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)")) {
                 row.next();
-                id = new TransactionId("00000001", Long.parseLong(row.getString(1)));
+                id = new TransactionId(row.getString(2), Long.parseLong(row.getString(1)));
             }
             assertEquals(CommitOutcome.UNKNOWN, db.commitOutcome(id, Duration.ofMillis(120)));
             other.rollback();

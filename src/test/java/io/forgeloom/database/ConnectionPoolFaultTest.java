@@ -1,6 +1,7 @@
 package io.forgeloom.database;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -18,11 +19,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -300,14 +302,40 @@ class ConnectionPoolFaultTest {
     }
 
     @Test
+    void healthOfASilentServerIsAnAnswerInTime(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(
+                        config(link, 2).closeTimeout(Duration.ZERO).build())) {
+            link.blackhole(true, true);
+            long begin = System.nanoTime();
+            DatabaseHealth health = db.health();
+            assertTrue(System.nanoTime() - begin < 4_000_000_000L);
+            assertFalse(health.isReady(), health.toString());
+        }
+    }
+
+    @Test
     void permitsAndConnectionsAreConservedUnderRandomFaults(TestDatabase server) throws Exception {
+        conserve(server, 42, Duration.ofSeconds(2));
+    }
+
+    @Test
+    @Tag("long")
+    @Timeout(600)
+    void permitsAndConnectionsAreConservedUnderMinutesOfRandomFaults(TestDatabase server) throws Exception {
+        conserve(server, System.nanoTime(), Duration.ofMinutes(5));
+    }
+
+    /** The faults follow from the seed; how the threads meet them does not. */
+    private static void conserve(TestDatabase server, long seed, Duration length) throws Exception {
+        SplittableRandom random = new SplittableRandom(seed);
         int size = 8;
         AtomicLong successes = new AtomicLong();
         AtomicLong failures = new AtomicLong();
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(
                         config(link, size).poolTimeout(Duration.ofSeconds(2)).build())) {
-            long end = System.nanoTime() + 2_000_000_000L;
+            long end = System.nanoTime() + length.toNanos();
             AtomicInteger most = new AtomicInteger();
             AtomicInteger inside = new AtomicInteger();
             List<Thread> users = start(64, "user", () -> {
@@ -330,30 +358,30 @@ class ConnectionPoolFaultTest {
                 }
             });
             while (System.nanoTime() < end) {
-                switch (ThreadLocalRandom.current().nextInt(4)) {
+                switch (random.nextInt(3)) {
                     case 0 -> link.cut();
-                    case 1 ->
-                        users.get(ThreadLocalRandom.current().nextInt(users.size()))
-                                .interrupt();
-                    case 2 -> {
+                    case 1 -> users.get(random.nextInt(users.size())).interrupt();
+                    default -> {
                         link.refuse(true);
                         Thread.sleep(5);
                         link.refuse(false);
                     }
-                    default -> Thread.sleep(20);
                 }
+                // Long enough for some sessions to be opened and used between two cuts.
+                Thread.sleep(50);
             }
             join(users);
             assertTrue(most.get() <= size, "inside at once: " + most.get());
             assertTrue(
-                    successes.get() > 100 && failures.get() > 0, successes + " successes, " + failures + " failures");
+                    successes.get() > 20 && failures.get() > 0,
+                    "seed " + seed + ": " + successes + " successes, " + failures + " failures");
             // All places are there: as many at once as the pool has, and no more sessions than that.
             List<Connection> all = new ArrayList<>();
             for (int i = 0; i < size; i++) {
                 all.add(db.primary().acquire());
             }
             PoolStats stats = db.primary().stats();
-            assertEquals(size, stats.active(), stats.toString());
+            assertEquals(size, stats.active(), "seed " + seed + ": " + stats);
             assertEquals(0, stats.waiting(), stats.toString());
             assertInstanceOf(
                     AcquireException.class,

@@ -1,0 +1,84 @@
+package io.forgeloom.database;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.WithDatabase;
+import java.sql.PreparedStatement;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The log of slow statements: the SQL and how long it took, never a parameter. */
+@WithDatabase(expectNoConnections = true)
+class SlowStatementTest {
+
+    private static final Logger LOGGER = Logger.getLogger("io.forgeloom.database");
+
+    private final List<String> logged = new CopyOnWriteArrayList<>();
+    private final Handler handler = new Handler() {
+        @Override
+        public void publish(LogRecord record) {
+            logged.add(java.text.MessageFormat.format(record.getMessage(), record.getParameters()));
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {}
+    };
+
+    @BeforeEach
+    void listen() {
+        LOGGER.addHandler(handler);
+        LOGGER.setUseParentHandlers(false);
+    }
+
+    @AfterEach
+    void stopListening() {
+        LOGGER.setUseParentHandlers(true);
+        LOGGER.removeHandler(handler);
+    }
+
+    private void run(TestDatabase server, Duration threshold) {
+        try (Database db = Database.open(DatabaseConfig.builder(server.url())
+                .slowStatementThreshold(threshold)
+                .build())) {
+            db.withConnection(c -> {
+                try (PreparedStatement statement = c.prepareStatement("SELECT pg_sleep(?), 'parameter ' || ?")) {
+                    statement.setDouble(1, 0.06);
+                    statement.setString(2, "s3cret");
+                    statement.executeQuery();
+                    statement.setDouble(1, 0);
+                    statement.executeQuery();
+                }
+                return null;
+            });
+        }
+    }
+
+    @Test
+    void aStatementOverTheThresholdIsLoggedWithoutItsParameters(TestDatabase server) {
+        run(server, Duration.ofMillis(50));
+        assertEquals(1, logged.size(), logged.toString());
+        String line = logged.get(0);
+        assertTrue(line.contains("SELECT pg_sleep(?), 'parameter ' || ?"), line);
+        assertTrue(line.matches("primary: slow statement, \\d+ ms: .*"), line);
+        assertFalse(line.contains("s3cret"), line);
+    }
+
+    @Test
+    void zeroSwitchesTheLogOff(TestDatabase server) {
+        run(server, Duration.ZERO);
+        assertTrue(logged.isEmpty(), logged.toString());
+    }
+}
