@@ -155,10 +155,10 @@ final class TaskScopeStress {
                 assertEquals(this, cause.plan, label);
                 return Outcome.FAILURE;
             } catch (TimeoutException expired) {
-                assertTrue(deadline.expired(), label);
+                assertEquals(0, deadline.remainingNanos(), () -> label + ": timed out too early");
                 return Outcome.TIMEOUT;
             } catch (InterruptedException interrupted) {
-                assertTrue(interruptAfterMicros >= 0, label);
+                assertTrue(interruptAfterMicros >= 0, () -> label + ": an interrupt from nowhere");
                 return Outcome.INTERRUPT;
             }
         }
