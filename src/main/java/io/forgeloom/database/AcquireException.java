@@ -19,6 +19,8 @@ public final class AcquireException extends ForgeException {
     public enum Reason {
         /** Every connection was in use until the time was over. */
         EXHAUSTED,
+        /** As many threads wait as may; this one was refused at once, and its exception has no stack trace. */
+        QUEUE_FULL,
         /** The pool may open more, but none was ready in time. */
         CONNECTING_SLOWLY,
         /** The last attempt to open a session failed. */
@@ -36,6 +38,14 @@ public final class AcquireException extends ForgeException {
     AcquireException(Reason reason, Duration waited, PoolStats stats, String message, @Nullable Throwable cause) {
         super(message, cause);
         this.reason = reason;
+        this.waited = waited;
+        this.stats = stats;
+    }
+
+    /** The cheap one: a full queue refuses many in a short time. */
+    AcquireException(Duration waited, PoolStats stats, String message) {
+        super(message);
+        this.reason = Reason.QUEUE_FULL;
         this.waited = waited;
         this.stats = stats;
     }

@@ -14,6 +14,8 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -39,8 +41,10 @@ public final class ConnectionPool implements DataSource {
     private final String name;
     private final PgConnector connector;
     private final SessionPool sessions;
+    private final Upkeep upkeep;
     private final Duration acquireTimeout;
     private final Duration connectTimeout;
+    private final int maxWaiters;
     private final boolean testBeforeAcquire;
     private final long validateAfterIdleNanos;
     private final long slowStatementNanos;
@@ -51,6 +55,8 @@ public final class ConnectionPool implements DataSource {
         this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
         this.acquireTimeout = config.poolTimeout();
         this.connectTimeout = config.connectTimeout();
+        this.maxWaiters = config.maxWaiters();
+        this.upkeep = new Upkeep(this, sessions, config);
         this.testBeforeAcquire = config.testBeforeAcquire();
         this.validateAfterIdleNanos = config.validateAfterIdle().toNanos();
         this.slowStatementNanos = config.slowStatementThreshold().toNanos();
@@ -58,6 +64,7 @@ public final class ConnectionPool implements DataSource {
 
     void start(PgSession first) {
         sessions.start(first);
+        upkeep.start();
     }
 
     /** The pool's name: {@code primary}, {@code replica-1}, … */
@@ -95,6 +102,44 @@ public final class ConnectionPool implements DataSource {
         return lease(Deadline.after(timeout));
     }
 
+    /**
+     * A connection if one is free and nobody waits; empty else. Never waits for one, and opens none.
+     *
+     * @throws AcquireException if the pool is closed or this thread is interrupted
+     */
+    public Optional<Connection> tryAcquire() {
+        long begin = System.nanoTime();
+        if (sessions.isClosed()) {
+            throw refusal(Reason.CLOSED, begin, null);
+        }
+        if (Thread.currentThread().isInterrupted()) {
+            throw refusal(Reason.INTERRUPTED, begin, null);
+        }
+        for (PooledSession session = sessions.tryTake(); session != null; session = sessions.tryTake()) {
+            ConnectionHandle connection = handOut(session, acquireDeadline());
+            if (connection != null) {
+                return Optional.of(connection);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * A connection for one long purpose, such as listening for notifications: it counts as one of the pool's, is shown by
+     * its name in {@link PoolStats#dedicated()} and in messages, is no leak however long it is held, and its
+     * {@code close()} ends the session, so that nothing of it is ever used again. Waits up to the pool's timeout.
+     *
+     * @param purpose the name, such as {@code notify-bus}
+     * @throws AcquireException saying why there was none
+     */
+    public Connection acquireDedicated(String purpose) {
+        ConnectionHandle connection = lease(acquireDeadline());
+        PooledSession session = connection.session();
+        session.acquiredAt = null;
+        sessions.dedicate(session, Objects.requireNonNull(purpose, "purpose"));
+        return connection;
+    }
+
     /** The pool's own timeout from now. */
     Deadline acquireDeadline() {
         return Deadline.after(acquireTimeout);
@@ -104,24 +149,34 @@ public final class ConnectionPool implements DataSource {
     ConnectionHandle lease(Deadline deadline) {
         long begin = System.nanoTime();
         while (true) {
-            PooledSession session = take(begin, deadline);
+            ConnectionHandle connection = handOut(take(begin, deadline), deadline);
+            if (connection != null) {
+                return connection;
+            }
+        }
+    }
+
+    /** The session as a connection of this thread; null if it turned out to be dead, and is gone. */
+    private @Nullable ConnectionHandle handOut(PooledSession session, Deadline deadline) {
+        boolean fit = false;
+        try {
             long now = System.nanoTime();
             session.heldSinceNanos = now;
             session.holder = Thread.currentThread();
-            boolean fit = false;
-            try {
-                fit = isFit(session, now, deadline);
-                if (fit) {
-                    return new ConnectionHandle(this, session);
-                }
-                // An interrupt closes the socket of a virtual thread; that says nothing about the server.
-                if (!Thread.currentThread().isInterrupted()) {
-                    suspect();
-                }
-            } finally {
-                if (!fit) {
-                    sessions.dispose(session);
-                }
+            session.acquiredAt = upkeep.looksForLeaks() ? new Throwable("acquired here") : null;
+            fit = isFit(session, now, deadline);
+            if (fit) {
+                return new ConnectionHandle(this, session);
+            }
+            // An interrupt closes the socket of a virtual thread; that says nothing about the server.
+            if (!Thread.currentThread().isInterrupted()) {
+                suspect();
+            }
+            return null;
+        } finally {
+            if (!fit) {
+                session.holder = null;
+                sessions.dispose(session);
             }
         }
     }
@@ -130,6 +185,14 @@ public final class ConnectionPool implements DataSource {
         // An interrupted virtual thread would lose its socket at the first read: refuse before it costs a session.
         if (Thread.currentThread().isInterrupted()) {
             throw refusal(Reason.INTERRUPTED, begin, null);
+        }
+        PooledSession free = sessions.tryTake();
+        return free == null ? await(begin, deadline) : free;
+    }
+
+    private PooledSession await(long begin, Deadline deadline) {
+        if (!sessions.joinQueue()) {
+            throw queueFull(begin);
         }
         try {
             PooledSession session = sessions.take(deadline);
@@ -140,6 +203,8 @@ public final class ConnectionPool implements DataSource {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw refusal(Reason.INTERRUPTED, begin, e);
+        } finally {
+            sessions.leaveQueue();
         }
     }
 
@@ -148,11 +213,13 @@ public final class ConnectionPool implements DataSource {
         if (session.session.isClosed()) {
             return false;
         }
+        boolean due = session.trusted != sessions.suspicion() || now - session.lastUsedNanos >= validateAfterIdleNanos;
+        return !testBeforeAcquire || !due || isAlive(session, deadline);
+    }
+
+    /** Asks the server, and waits for the answer until the deadline or the connect timeout, whichever is first. */
+    boolean isAlive(PooledSession session, Deadline deadline) {
         int suspected = sessions.suspicion();
-        boolean due = session.trusted != suspected || now - session.lastUsedNanos >= validateAfterIdleNanos;
-        if (!testBeforeAcquire || !due) {
-            return true;
-        }
         long seconds = Math.min(deadline.remaining().toSeconds(), connectTimeout.toSeconds());
         try {
             if (!session.session.connection().isValid((int) Math.max(1, seconds))) {
@@ -168,8 +235,11 @@ public final class ConnectionPool implements DataSource {
     /** Takes back what {@link #lease} gave; {@code reusable} says that the session is as it was. */
     void release(PooledSession session, boolean reusable) {
         session.holder = null;
-        if (reusable && !session.session.isClosed()) {
-            session.lastUsedNanos = System.nanoTime();
+        session.acquiredAt = null;
+        long now = System.nanoTime();
+        boolean spent = session.dedicatedTo != null || session.isExpired(now);
+        if (reusable && !spent && !session.session.isClosed()) {
+            session.lastUsedNanos = now;
             sessions.give(session);
         } else {
             sessions.dispose(session);
@@ -209,7 +279,19 @@ public final class ConnectionPool implements DataSource {
         return sessions.outage() == null ? Reason.CONNECTING_SLOWLY : Reason.SERVER_DOWN;
     }
 
+    /** Said many thousand times a second by a server that is overrun: no list of holders, no format, no stack trace. */
+    private AcquireException queueFull(long begin) {
+        sessions.countRefusal();
+        PoolStats now = stats();
+        return new AcquireException(
+                Duration.ofNanos(System.nanoTime() - begin),
+                now,
+                name + ": no connection: " + maxWaiters + " threads wait already (" + now
+                        + "); raise maxWaiters or poolSize, or let fewer in");
+    }
+
     private AcquireException refusal(Reason reason, long begin, @Nullable Exception cause) {
+        sessions.countRefusal();
         Duration waited = Duration.ofNanos(System.nanoTime() - begin);
         PoolStats now = stats();
         SessionPool.Outage outage = sessions.outage();
@@ -221,6 +303,7 @@ public final class ConnectionPool implements DataSource {
                         ? "the server could not be reached"
                         : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
                                 + outage.lastError().getMessage();
+            case QUEUE_FULL -> "the queue is full";
             case CLOSED -> "the pool is closed";
             case INTERRUPTED -> "the thread was interrupted";
         };
@@ -253,6 +336,10 @@ public final class ConnectionPool implements DataSource {
     }
 
     private static String holderName(PooledSession session) {
+        String dedicatedTo = session.dedicatedTo;
+        if (dedicatedTo != null) {
+            return "dedicated " + dedicatedTo;
+        }
         Thread holder = session.holder;
         if (holder == null) {
             return "nobody any more";
@@ -269,14 +356,15 @@ public final class ConnectionPool implements DataSource {
     void close(Deadline deadline) {
         long limitMillis = deadline.remaining().plusNanos(999_999).toMillis();
         String holders = sessions.inUse().isEmpty() ? "" : holders();
-        int aborted = sessions.close(deadline);
-        if (aborted > 0) {
+        upkeep.close();
+        int late = sessions.close(deadline);
+        if (late > 0) {
             LOG.log(
                     Level.WARNING,
-                    "{0} {1}: closed; {2} connections were not released within {3} ms and were aborted; {4}",
+                    "{0} {1}: closed; {2} connections were not released within {3} ms, were cancelled and aborted; {4}",
                     name,
                     connector,
-                    aborted,
+                    late,
                     limitMillis,
                     holders);
         }

@@ -188,14 +188,22 @@ public final class Database implements AutoCloseable {
                 pool.name(), problem, Duration.ofNanos(System.nanoTime() - begin), pool.stats());
     }
 
-    /**
-     * Refuses new work, waits up to {@link DatabaseConfig#closeTimeout()} for the connections in use, aborts those that
-     * are left, and ends every session and thread. All pools at the same time. Doing it again does nothing. Interrupting
-     * it aborts the connections in use at once; the interrupt flag stays set.
-     */
+    /** As {@link #close(Duration)} with {@link DatabaseConfig#closeTimeout()}. */
     @Override
     public void close() {
-        Deadline deadline = Deadline.after(config.closeTimeout());
+        close(config.closeTimeout());
+    }
+
+    /**
+     * Refuses new work, waits up to {@code timeout} for the connections in use, cancels the statements of those that are
+     * left, aborts whoever does not come back then, and ends every session and thread; all pools at the same time. Takes at
+     * most a second more than the timeout. Doing it again does nothing. Interrupting it aborts the connections in use at
+     * once; the interrupt flag stays set.
+     *
+     * @param timeout how long work in progress may go on; {@link Duration#ZERO} cancels at once
+     */
+    public void close(Duration timeout) {
+        Deadline deadline = Deadline.after(timeout);
         List<Thread> closers = new ArrayList<>();
         for (ConnectionPool replica : replicas) {
             closers.add(

@@ -28,6 +28,11 @@ import org.jspecify.annotations.Nullable;
  * @param slowStatementThreshold see {@link Builder#slowStatementThreshold}
  * @param testBeforeAcquire see {@link Builder#testBeforeAcquire}
  * @param validateAfterIdle see {@link Builder#validateAfterIdle}
+ * @param idleTimeout see {@link Builder#idleTimeout}
+ * @param maxLifetime see {@link Builder#maxLifetime}
+ * @param keepaliveInterval see {@link Builder#keepaliveInterval}
+ * @param maxWaiters see {@link Builder#maxWaiters}
+ * @param leakThreshold see {@link Builder#leakThreshold}
  * @param replicaUrls see {@link Builder#replicaUrls}
  * @param readFromReplica see {@link Builder#readFromReplica}
  * @param replicaPoolSize see {@link Builder#replicaPoolSize}
@@ -48,6 +53,11 @@ public record DatabaseConfig(
         Duration slowStatementThreshold,
         boolean testBeforeAcquire,
         Duration validateAfterIdle,
+        Duration idleTimeout,
+        Duration maxLifetime,
+        Duration keepaliveInterval,
+        int maxWaiters,
+        Duration leakThreshold,
         List<String> replicaUrls,
         boolean readFromReplica,
         int replicaPoolSize,
@@ -56,6 +66,9 @@ public record DatabaseConfig(
 
     private static final int MAX_POOL_SIZE = 10_000;
     private static final int MAX_NAME_BYTES = 63;
+    private static final int MAX_WAITERS = 1_000_000;
+    private static final Duration MIN_UPKEEP = Duration.ofMillis(100);
+    private static final Duration MAX_UPKEEP = Duration.ofDays(7);
     private static final Duration MILLISECOND = Duration.ofMillis(1);
     private static final Duration DAY = Duration.ofDays(1);
 
@@ -75,6 +88,11 @@ public record DatabaseConfig(
         requireBetween("statementTimeout", statementTimeout, Duration.ZERO, Duration.ofDays(24));
         requireBetween("slowStatementThreshold", slowStatementThreshold, Duration.ZERO, DAY);
         requireBetween("validateAfterIdle", validateAfterIdle, Duration.ZERO, DAY);
+        requireOffOrBetween("idleTimeout", idleTimeout);
+        requireOffOrBetween("maxLifetime", maxLifetime);
+        requireOffOrBetween("keepaliveInterval", keepaliveInterval);
+        requireBetween("maxWaiters", maxWaiters, 0, MAX_WAITERS);
+        requireBetween("leakThreshold", leakThreshold, Duration.ZERO, DAY);
         requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
         replicaUrls = List.copyOf(replicaUrls);
         for (int i = 0; i < replicaUrls.size(); i++) {
@@ -100,6 +118,12 @@ public record DatabaseConfig(
      */
     public static Builder builder(String url) {
         return new Builder(url);
+    }
+
+    private static void requireOffOrBetween(String option, Duration value) {
+        if (!value.isZero()) {
+            requireBetween(option, value, MIN_UPKEEP, MAX_UPKEEP);
+        }
     }
 
     /** The address of the primary, with the credentials that the options add. */
@@ -132,6 +156,11 @@ public record DatabaseConfig(
                 + ", slowStatementThreshold=" + slowStatementThreshold
                 + ", testBeforeAcquire=" + testBeforeAcquire
                 + ", validateAfterIdle=" + validateAfterIdle
+                + ", idleTimeout=" + idleTimeout
+                + ", maxLifetime=" + maxLifetime
+                + ", keepaliveInterval=" + keepaliveInterval
+                + ", maxWaiters=" + maxWaiters
+                + ", leakThreshold=" + leakThreshold
                 + ", replicaUrls=" + replicaUrls.stream().map(PgUrl::mask).toList()
                 + ", readFromReplica=" + readFromReplica
                 + ", replicaPoolSize=" + replicaPoolSize
@@ -156,6 +185,11 @@ public record DatabaseConfig(
         private Duration slowStatementThreshold = Duration.ofMillis(500);
         private boolean testBeforeAcquire = true;
         private Duration validateAfterIdle = Duration.ofSeconds(1);
+        private Duration idleTimeout = Duration.ofMinutes(10);
+        private Duration maxLifetime = Duration.ofMinutes(30);
+        private Duration keepaliveInterval = Duration.ofMinutes(2);
+        private int maxWaiters = 10_000;
+        private Duration leakThreshold = Duration.ZERO;
         private List<String> replicaUrls = List.of();
         private boolean readFromReplica;
         private int replicaPoolSize;
@@ -253,6 +287,48 @@ public record DatabaseConfig(
             return this;
         }
 
+        /**
+         * A connection that lay free for longer is closed, down to {@code minPoolSize}; 100 ms to 7 days.
+         * {@link Duration#ZERO} = off. Defaults to 10 min.
+         */
+        public Builder idleTimeout(Duration idleTimeout) {
+            this.idleTimeout = idleTimeout;
+            return this;
+        }
+
+        /**
+         * A connection that is older is closed, when it is free; 100 ms to 7 days. Each gets up to a tenth less, at random,
+         * so that those opened together do not end together. {@link Duration#ZERO} = off. Defaults to 30 min.
+         */
+        public Builder maxLifetime(Duration maxLifetime) {
+            this.maxLifetime = maxLifetime;
+            return this;
+        }
+
+        /**
+         * A connection that lay free for so long is tried in the background, so that no firewall forgets it; 100 ms to 7
+         * days. {@link Duration#ZERO} = off. Defaults to 2 min.
+         */
+        public Builder keepaliveInterval(Duration keepaliveInterval) {
+            this.keepaliveInterval = keepaliveInterval;
+            return this;
+        }
+
+        /** Threads that may wait for a connection; one more is refused at once. 0 to 1,000,000. Defaults to 10,000. */
+        public Builder maxWaiters(int maxWaiters) {
+            this.maxWaiters = maxWaiters;
+            return this;
+        }
+
+        /**
+         * A connection that is held for longer is reported at WARN, once, with where it was acquired and where its thread is
+         * now; up to a day. Costs a stack trace for each acquisition. {@link Duration#ZERO} = off. Defaults to off.
+         */
+        public Builder leakThreshold(Duration leakThreshold) {
+            this.leakThreshold = leakThreshold;
+            return this;
+        }
+
         /** The read-only copies, in the URL's form. All must be reachable at start. Defaults to none. */
         public Builder replicaUrls(List<String> replicaUrls) {
             this.replicaUrls = new ArrayList<>(replicaUrls);
@@ -308,6 +384,11 @@ public record DatabaseConfig(
                     slowStatementThreshold,
                     testBeforeAcquire,
                     validateAfterIdle,
+                    idleTimeout,
+                    maxLifetime,
+                    keepaliveInterval,
+                    maxWaiters,
+                    leakThreshold,
                     replicaUrls,
                     readFromReplica,
                     replicaPoolSize == 0 ? Math.max(1, poolSize / 2) : replicaPoolSize,

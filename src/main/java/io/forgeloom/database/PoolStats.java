@@ -1,6 +1,7 @@
 package io.forgeloom.database;
 
 import java.io.Serializable;
+import java.util.List;
 
 /**
  * A pool at one moment. The numbers are read one after the other while the pool is in use, so they may be off by what
@@ -14,10 +15,26 @@ import java.io.Serializable;
  * @param waiting threads that wait for a connection
  * @param opened sessions opened since the start
  * @param closed sessions closed since the start, for whatever reason
+ * @param refused acquisitions refused since the start, for whatever reason
+ * @param dedicated the names of the dedicated connections, which are among the active ones
  */
 public record PoolStats(
-        String pool, int maxSize, int active, int idle, int connecting, int waiting, long opened, long closed)
+        String pool,
+        int maxSize,
+        int active,
+        int idle,
+        int connecting,
+        int waiting,
+        long opened,
+        long closed,
+        long refused,
+        List<String> dedicated)
         implements Serializable {
+
+    /** Copies the list. */
+    public PoolStats {
+        dedicated = List.copyOf(dedicated);
+    }
 
     /** Connections open: in use and free. */
     public int total() {
@@ -26,7 +43,8 @@ public record PoolStats(
 
     @Override
     public String toString() {
-        return "total=%d active=%d idle=%d connecting=%d waiting=%d max=%d"
-                .formatted(total(), active, idle, connecting, waiting, maxSize);
+        // Concatenated and not formatted: a full queue says it many thousand times a second.
+        return "total=" + total() + " active=" + active + " idle=" + idle + " connecting=" + connecting + " waiting="
+                + waiting + " max=" + maxSize + (dedicated.isEmpty() ? "" : " dedicated=" + dedicated);
     }
 }

@@ -15,8 +15,17 @@ final class PooledSession {
     /** Counts the pool's sessions; for messages. */
     final long number;
 
+    /** When it was opened; {@link System#nanoTime()}. */
+    final long openedNanos;
+
+    /** How old it may grow, its share of jitter included; 0 = any age. */
+    final long lifetimeNanos;
+
     /** When it was last given back or opened; {@link System#nanoTime()}. */
     long lastUsedNanos;
+
+    /** When the upkeep last tried it; does not make it any younger. */
+    long triedNanos;
 
     /** The pool's {@link SessionPool#suspicion()} when this session was last known to be alive. */
     int trusted;
@@ -28,10 +37,31 @@ final class PooledSession {
     /** Since when; {@link System#nanoTime()}. */
     long heldSinceNanos;
 
-    PooledSession(PgSession session, long number, long now, int trusted) {
+    /** Its name if it is a dedicated connection, which is never used again; null else. */
+    @Nullable
+    String dedicatedTo;
+
+    /** Where it was acquired, if leaks are looked for; null once it was reported. */
+    @Nullable
+    Throwable acquiredAt;
+
+    PooledSession(PgSession session, long number, long now, long lifetimeNanos, int trusted) {
         this.session = session;
         this.number = number;
+        this.openedNanos = now;
+        this.lifetimeNanos = lifetimeNanos;
         this.lastUsedNanos = now;
+        this.triedNanos = now;
         this.trusted = trusted;
+    }
+
+    /** When it last answered anyone. */
+    long lastTriedNanos() {
+        return triedNanos - lastUsedNanos > 0 ? triedNanos : lastUsedNanos;
+    }
+
+    /** Whether it has lived long enough. */
+    boolean isExpired(long now) {
+        return lifetimeNanos != 0 && now - openedNanos >= lifetimeNanos;
     }
 }

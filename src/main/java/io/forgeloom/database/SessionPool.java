@@ -2,6 +2,7 @@ package io.forgeloom.database;
 
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
 import java.lang.System.Logger.Level;
@@ -9,14 +10,19 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,7 +56,8 @@ final class SessionPool {
     private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
     private static final Duration FIRST_RETRY = Duration.ofMillis(50);
     private static final Duration LAST_RETRY = Duration.ofSeconds(1);
-    private static final Duration AFTER_DEADLINE = Duration.ofSeconds(1);
+    private static final Duration AFTER_CANCEL = Duration.ofMillis(500);
+    private static final Duration AFTER_DEADLINE = Duration.ofMillis(300);
 
     /** Why no session can be opened, as far as the last attempt tells; {@code sinceNanos} is the first of those in a row. */
     record Outage(SQLException lastError, long sinceNanos) {}
@@ -60,6 +67,8 @@ final class SessionPool {
     private final int maxSize;
     private final int minSize;
     private final int maxConnecting;
+    private final int maxWaiters;
+    private final long maxLifetimeNanos;
     private final Duration connectTimeout;
 
     private final Semaphore available = new Semaphore(0, true);
@@ -68,9 +77,13 @@ final class SessionPool {
     private final AtomicInteger suspicion = new AtomicInteger();
     private final AtomicLong opened = new AtomicLong();
     private final AtomicLong disposed = new AtomicLong();
+    private final AtomicLong refused = new AtomicLong();
 
     /** Every session that exists, free or in use. */
     private final Set<PooledSession> sessions = ConcurrentHashMap.newKeySet();
+
+    /** Those in use that are dedicated; few, so that a refusal need not look at all. */
+    private final Set<PooledSession> dedicatedSessions = ConcurrentHashMap.newKeySet();
 
     private final ReentrantLock lock = new ReentrantLock();
 
@@ -94,6 +107,8 @@ final class SessionPool {
         this.maxSize = maxSize;
         this.minSize = minSize;
         this.maxConnecting = config.maxConnecting();
+        this.maxWaiters = config.maxWaiters();
+        this.maxLifetimeNanos = config.maxLifetime().toNanos();
         this.connectTimeout = config.connectTimeout();
         this.connector = connector;
         this.capacity = new Semaphore(maxSize);
@@ -133,7 +148,32 @@ final class SessionPool {
         // A permit wakes waiters of a closed pool and stands for no session.
         int idleNow = closed ? 0 : Math.min(free, all);
         return new PoolStats(
-                name, maxSize, all - idleNow, idleNow, openers.size(), waiters.get(), opened.get(), disposed.get());
+                name,
+                maxSize,
+                all - idleNow,
+                idleNow,
+                openers.size(),
+                waiters.get(),
+                opened.get(),
+                disposed.get(),
+                refused.get(),
+                dedicated());
+    }
+
+    private List<String> dedicated() {
+        List<String> names = new ArrayList<>(0);
+        for (PooledSession session : dedicatedSessions) {
+            String dedicatedTo = session.dedicatedTo;
+            if (dedicatedTo != null) {
+                names.add(dedicatedTo);
+            }
+        }
+        return names;
+    }
+
+    /** Counts a refusal, for the statistics. */
+    void countRefusal() {
+        refused.incrementAndGet();
     }
 
     /** Those in use, as of now; their fields may change while they are read. */
@@ -149,60 +189,119 @@ final class SessionPool {
 
     // ---- take and give ----
 
+    /** A free session, untried, if nobody waits for one; null else, or if the pool is closed. */
+    @Nullable
+    PooledSession tryTake() {
+        // Barging is for an empty queue only; the semaphore's own tryAcquire() always barges.
+        if (closed || available.hasQueuedThreads() || !available.tryAcquire()) {
+            return null;
+        }
+        return pop();
+    }
+
+    /** Joins the queue, unless as many as may are in it. Whoever joined calls {@link #leaveQueue()} once. */
+    boolean joinQueue() {
+        if (waiters.incrementAndGet() > maxWaiters) {
+            waiters.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    void leaveQueue() {
+        waiters.decrementAndGet();
+    }
+
     /**
-     * A session, untried; null when the deadline has passed or the pool is closed.
+     * Waits in the queue for a session, untried; null when the deadline has passed or the pool is closed.
      *
      * @throws InterruptedException with nothing taken
      */
     @Nullable
     PooledSession take(Deadline deadline) throws InterruptedException {
-        if (closed) {
+        openIfNeeded();
+        if (closed || !available.tryAcquire(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
             return null;
         }
-        // Barging is for an empty queue only; the semaphore's own tryAcquire() always barges.
-        if (available.hasQueuedThreads() || !available.tryAcquire()) {
-            waiters.incrementAndGet();
-            try {
-                openIfNeeded();
-                if (!available.tryAcquire(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
-                    return null;
-                }
-            } finally {
-                waiters.decrementAndGet();
-            }
-        }
-        PooledSession session = pop();
-        if (session == null) {
-            available.release();
-        }
-        return session;
+        return pop();
     }
 
     /** Null if the pool is closed; otherwise the caller's permit stands for a session. */
     private @Nullable PooledSession pop() {
         lock.lock();
         try {
-            // Last in, first out: what is not needed grows old at the other end.
-            return closed ? null : idle.pollFirst();
+            if (!closed) {
+                // Last in, first out: what is not needed grows old at the other end.
+                return idle.pollFirst();
+            }
         } finally {
             lock.unlock();
         }
+        available.release();
+        return null;
+    }
+
+    /** Takes a free session for which {@code due} holds, the one unused for longest, if nobody waits for any. */
+    @Nullable
+    PooledSession takeIdle(Predicate<PooledSession> due) {
+        if (closed || available.hasQueuedThreads() || !available.tryAcquire()) {
+            return null;
+        }
+        PooledSession found = null;
+        lock.lock();
+        try {
+            for (Iterator<PooledSession> oldest = idle.descendingIterator(); found == null && oldest.hasNext(); ) {
+                PooledSession session = oldest.next();
+                if (due.test(session)) {
+                    oldest.remove();
+                    found = session;
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (found == null) {
+            available.release();
+        }
+        return found;
+    }
+
+    /** Whether the pool would still have its minimum with one session less. */
+    boolean isAboveMinimum() {
+        return sessions.size() > minSize;
+    }
+
+    /** Gives a session that was taken a name and a single use. */
+    void dedicate(PooledSession session, String dedicatedTo) {
+        session.dedicatedTo = dedicatedTo;
+        dedicatedSessions.add(session);
     }
 
     /** Takes a session back; after {@link #close} it is ended instead. */
     void give(PooledSession session) {
-        if (!push(session)) {
+        if (!push(session, true)) {
             dispose(session);
         }
     }
 
-    private boolean push(PooledSession session) {
+    /** As {@link #give}, for a session that nobody has used meanwhile: it stays the next one to grow old. */
+    void giveBack(PooledSession session) {
+        if (!push(session, false)) {
+            dispose(session);
+        }
+    }
+
+    private boolean push(PooledSession session, boolean used) {
         lock.lock();
         try {
             if (closed) {
                 return false;
             }
-            idle.addFirst(session);
+            if (used) {
+                idle.addFirst(session);
+            } else {
+                idle.addLast(session);
+            }
         } finally {
             lock.unlock();
         }
@@ -216,6 +315,7 @@ final class SessionPool {
             session.session.close();
         } finally {
             sessions.remove(session);
+            dedicatedSessions.remove(session);
             disposed.incrementAndGet();
             capacity.release();
             openIfNeeded();
@@ -225,7 +325,10 @@ final class SessionPool {
     // ---- opening ----
 
     private void add(PgSession session, int trusted) {
-        PooledSession pooled = new PooledSession(session, opened.incrementAndGet(), System.nanoTime(), trusted);
+        // Up to a tenth less, or those that were opened together would end together.
+        long less = maxLifetimeNanos == 0 ? 0 : ThreadLocalRandom.current().nextLong(maxLifetimeNanos / 10 + 1);
+        PooledSession pooled = new PooledSession(
+                session, opened.incrementAndGet(), System.nanoTime(), maxLifetimeNanos - less, trusted);
         sessions.add(pooled);
         give(pooled);
     }
@@ -341,9 +444,10 @@ final class SessionPool {
     // ---- closing ----
 
     /**
-     * Refuses everyone from now on, ends the free sessions, and waits until those in use are given back.
+     * Refuses everyone from now on, ends the free sessions, waits until those in use are given back, and at the deadline
+     * cancels their statements and aborts whoever does not come back then. Takes at most a second more than the deadline.
      *
-     * @return the number of sessions that were still in use at the deadline and were aborted
+     * @return the number of sessions that were still in use at the deadline
      */
     int close(Deadline deadline) {
         List<PooledSession> free;
@@ -363,19 +467,40 @@ final class SessionPool {
         available.release();
         opening.forEach(Thread::interrupt);
         free.forEach(this::dispose);
-        List<PooledSession> left = List.of();
+        int late = 0;
         try {
             if (!capacity.tryAcquire(maxSize, deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
-                left = List.copyOf(sessions);
+                late = sessions.size();
+                cancelAndAbort();
             }
             join(opening, deadline);
         } catch (InterruptedException e) {
             // Whoever interrupts a close wants it over: no more waiting, for anyone.
-            left = List.copyOf(sessions);
+            late = Math.max(late, sessions.size());
+            sessions.forEach(session -> session.session.abort());
             Thread.currentThread().interrupt();
         }
-        left.forEach(session -> session.session.abort());
-        return left.size();
+        return late;
+    }
+
+    /** A cancel ends the statement on the server, too, where an abort alone would leave it running. */
+    private void cancelAndAbort() throws InterruptedException {
+        List<PooledSession> left = List.copyOf(sessions);
+        Deadline patience = Deadline.after(AFTER_CANCEL);
+        try (TaskScope scope = TaskScope.open("forgeloom-cancel-" + name, patience)) {
+            for (PooledSession session : left) {
+                scope.fork("forgeloom-cancel-" + name + "-" + session.number, () -> {
+                    session.session.cancel();
+                    return null;
+                });
+            }
+            scope.join();
+        } catch (ExecutionException | TimeoutException e) {
+            LOG.log(Level.DEBUG, "not every statement could be cancelled", e);
+        }
+        if (!capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS)) {
+            sessions.forEach(session -> session.session.abort());
+        }
     }
 
     /** Openers were interrupted, which ends a connect at once, unless it looks up a name: that the JDK cannot interrupt. */

@@ -14,7 +14,13 @@ public abstract class ForgeException extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1L;
 
+    /** With a stack trace. */
     protected ForgeException(String message, @Nullable Throwable cause) {
         super(message, cause);
+    }
+
+    /** Without a stack trace, for a refusal that must be cheap because many callers get it at once. */
+    protected ForgeException(String message) {
+        super(message, null, false, false);
     }
 }

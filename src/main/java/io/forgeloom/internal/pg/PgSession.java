@@ -9,7 +9,7 @@ import org.postgresql.core.TransactionState;
 
 /**
  * One session with a server, and what the driver knows of it without asking. One thread at a time, but for
- * {@link #abort()}, which any thread may call.
+ * {@link #abort()} and {@link #cancel()}, which any thread may call.
  */
 public final class PgSession implements AutoCloseable {
 
@@ -53,6 +53,11 @@ public final class PgSession implements AutoCloseable {
         } catch (SQLException e) {
             return true;
         }
+    }
+
+    /** Asks the server, over a connection of its own, to end the statement that runs, if one does. Any thread. */
+    public void cancel() throws SQLException {
+        pg.cancelQuery();
     }
 
     /** Closes the socket at once; a thread that waits for an answer gets an error. The server may go on running the query. */
