@@ -26,6 +26,9 @@ module io.forgeloom {
     // load, and TLS with sslmode=verify-full fails at the first certificate.
     requires java.naming;
 
+    // The events of the pool. In every JDK; costs nothing while no recording runs.
+    requires jdk.jfr;
+
     // @Nullable and @NullMarked, read by compilers alone. Not transitive, or every modular consumer would need the jar.
     requires static org.jspecify;
 

@@ -1,5 +1,6 @@
 package io.forgeloom.database;
 
+import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.jdbc.ForwardingConnection;
 import io.forgeloom.internal.jdbc.StatementOwner;
@@ -39,6 +40,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     private final PooledSession session;
     private final Connection connection;
     private final AtomicBoolean released = new AtomicBoolean();
+    private final PoolEvents.@Nullable Use use;
 
     /** Statements that the user has not closed. One thread at a time, as the fields below. */
     private final List<WrappedStatement> statements = new ArrayList<>(2);
@@ -53,6 +55,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     private boolean lost;
 
     ConnectionHandle(ConnectionPool pool, PooledSession session) {
+        this.use = PoolEvents.beginUse(pool.name(), session.number);
         this.pool = pool;
         this.session = session;
         this.connection = session.session.connection();
@@ -216,13 +219,20 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         if (!released.compareAndSet(false, true)) {
             return;
         }
-        boolean clean = false;
+        @Nullable CloseReason unfit = CloseReason.UNCLEAN;
         // A pending interrupt would close the socket of a virtual thread at the first read of the cleaning.
         boolean interrupted = Thread.interrupted();
         try {
-            clean = !lost && clean();
+            if (lost) {
+                unfit = CloseReason.LOST;
+            } else if (clean()) {
+                unfit = null;
+            }
         } finally {
-            pool.release(session, clean);
+            if (use != null) {
+                use.commit();
+            }
+            pool.release(session, unfit);
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }

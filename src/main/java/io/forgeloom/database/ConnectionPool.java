@@ -1,6 +1,7 @@
 package io.forgeloom.database;
 
 import io.forgeloom.database.AcquireException.Reason;
+import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
@@ -147,11 +148,22 @@ public final class ConnectionPool implements DataSource {
 
     /** As {@link #acquire()}, with the type that transactions are run on. */
     ConnectionHandle lease(Deadline deadline) {
-        long begin = System.nanoTime();
-        while (true) {
-            ConnectionHandle connection = handOut(take(begin, deadline), deadline);
-            if (connection != null) {
-                return connection;
+        PoolEvents.Wait event = PoolEvents.beginWait();
+        String outcome = "ACQUIRED";
+        try {
+            long begin = System.nanoTime();
+            while (true) {
+                ConnectionHandle connection = handOut(take(begin, deadline), deadline);
+                if (connection != null) {
+                    return connection;
+                }
+            }
+        } catch (AcquireException e) {
+            outcome = e.reason().name();
+            throw e;
+        } finally {
+            if (event != null) {
+                event.end(name, outcome);
             }
         }
     }
@@ -176,7 +188,7 @@ public final class ConnectionPool implements DataSource {
         } finally {
             if (!fit) {
                 session.holder = null;
-                sessions.dispose(session);
+                sessions.dispose(session, CloseReason.DEAD);
             }
         }
     }
@@ -232,17 +244,28 @@ public final class ConnectionPool implements DataSource {
         return true;
     }
 
-    /** Takes back what {@link #lease} gave; {@code reusable} says that the session is as it was. */
-    void release(PooledSession session, boolean reusable) {
+    /**
+     * Takes back what {@link #lease} gave.
+     *
+     * @param unfit why the session must not be used again; null if it is as it was
+     */
+    void release(PooledSession session, @Nullable CloseReason unfit) {
         session.holder = null;
         session.acquiredAt = null;
         long now = System.nanoTime();
-        boolean spent = session.dedicatedTo != null || session.isExpired(now);
-        if (reusable && !spent && !session.session.isClosed()) {
+        CloseReason reason = unfit;
+        if (reason == null && session.dedicatedTo != null) {
+            reason = CloseReason.DEDICATED;
+        } else if (reason == null && session.session.isClosed()) {
+            reason = CloseReason.LOST;
+        } else if (reason == null && session.isExpired(now)) {
+            reason = CloseReason.EXPIRED;
+        }
+        if (reason == null) {
             session.lastUsedNanos = now;
             sessions.give(session);
         } else {
-            sessions.dispose(session);
+            sessions.dispose(session, reason);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.forgeloom.database;
 
+import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
@@ -280,14 +281,14 @@ final class SessionPool {
     /** Takes a session back; after {@link #close} it is ended instead. */
     void give(PooledSession session) {
         if (!push(session, true)) {
-            dispose(session);
+            dispose(session, CloseReason.POOL_CLOSED);
         }
     }
 
     /** As {@link #give}, for a session that nobody has used meanwhile: it stays the next one to grow old. */
     void giveBack(PooledSession session) {
         if (!push(session, false)) {
-            dispose(session);
+            dispose(session, CloseReason.POOL_CLOSED);
         }
     }
 
@@ -310,7 +311,14 @@ final class SessionPool {
     }
 
     /** Ends a session that was taken. Its place is free when the session is closed, not before. */
-    void dispose(PooledSession session) {
+    void dispose(PooledSession session, CloseReason reason) {
+        PoolEvents.Close event = new PoolEvents.Close();
+        if (event.isEnabled()) {
+            event.pool = name;
+            event.session = session.number;
+            event.reason = reason.name();
+            event.commit();
+        }
         try {
             session.session.close();
         } finally {
@@ -412,11 +420,18 @@ final class SessionPool {
 
     private PgSession connect() throws SQLException, InterruptedException {
         boolean connected = false;
+        PoolEvents.Create event = new PoolEvents.Create();
+        event.begin();
+        event.pool = name;
         try {
             PgSession session = connector.connect(Deadline.after(connectTimeout));
             connected = true;
             return session;
+        } catch (SQLException e) {
+            event.error = e.getMessage();
+            throw e;
         } finally {
+            event.commit();
             if (!connected) {
                 capacity.release();
             }
@@ -466,7 +481,7 @@ final class SessionPool {
         }
         available.release();
         opening.forEach(Thread::interrupt);
-        free.forEach(this::dispose);
+        free.forEach(session -> dispose(session, CloseReason.POOL_CLOSED));
         int late = 0;
         try {
             if (!capacity.tryAcquire(maxSize, deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {

@@ -1,5 +1,6 @@
 package io.forgeloom.database;
 
+import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Deadline;
 import java.lang.System.Logger.Level;
@@ -78,7 +79,7 @@ final class Upkeep implements AutoCloseable {
             if (spent == null) {
                 return;
             }
-            sessions.dispose(spent);
+            sessions.dispose(spent, spent.isExpired(now) ? CloseReason.EXPIRED : CloseReason.IDLE);
         }
     }
 
@@ -97,7 +98,7 @@ final class Upkeep implements AutoCloseable {
                     still.triedNanos = System.nanoTime();
                     sessions.giveBack(still);
                 } else {
-                    sessions.dispose(still);
+                    sessions.dispose(still, CloseReason.DEAD);
                 }
             }
         }
@@ -113,6 +114,11 @@ final class Upkeep implements AutoCloseable {
             long held = System.nanoTime() - session.heldSinceNanos;
             if (acquiredAt != null && holder != null && held >= leakThresholdNanos) {
                 session.acquiredAt = null;
+                PoolEvents.Leak event = new PoolEvents.Leak();
+                event.pool = pool.name();
+                event.session = session.number;
+                event.holder = holder;
+                event.commit();
                 String now = Arrays.stream(holder.getStackTrace())
                         .map(frame -> System.lineSeparator() + "\tat " + frame)
                         .collect(Collectors.joining());

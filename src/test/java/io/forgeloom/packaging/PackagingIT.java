@@ -61,6 +61,7 @@ class PackagingIT {
                         "transitive java.sql",
                         "org.postgresql.jdbc",
                         "java.naming",
+                        "jdk.jfr",
                         "static org.jspecify",
                         "static info.picocli"),
                 requires);
