@@ -12,13 +12,9 @@ import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
-import java.util.Comparator;
-import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.logging.Logger;
-import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -37,15 +33,14 @@ import org.jspecify.annotations.Nullable;
 public final class ConnectionPool implements DataSource {
 
     static final System.Logger LOG = System.getLogger("io.forgeloom.database");
-    private static final int HOLDERS_IN_MESSAGE = 5;
 
     private final String name;
     private final PgConnector connector;
     private final SessionPool sessions;
+    private final Refusals refusals;
     private final Upkeep upkeep;
     private final Duration acquireTimeout;
     private final Duration connectTimeout;
-    private final int maxWaiters;
     private final boolean testBeforeAcquire;
     private final long validateAfterIdleNanos;
     private final long slowStatementNanos;
@@ -56,7 +51,7 @@ public final class ConnectionPool implements DataSource {
         this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
         this.acquireTimeout = config.poolTimeout();
         this.connectTimeout = config.connectTimeout();
-        this.maxWaiters = config.maxWaiters();
+        this.refusals = new Refusals(name, connector, sessions, config);
         this.upkeep = new Upkeep(this, sessions, config);
         this.testBeforeAcquire = config.testBeforeAcquire();
         this.validateAfterIdleNanos = config.validateAfterIdle().toNanos();
@@ -111,10 +106,10 @@ public final class ConnectionPool implements DataSource {
     public Optional<Connection> tryAcquire() {
         long begin = System.nanoTime();
         if (sessions.isClosed()) {
-            throw refusal(Reason.CLOSED, begin, null);
+            throw refusals.refusal(Reason.CLOSED, begin, null);
         }
         if (Thread.currentThread().isInterrupted()) {
-            throw refusal(Reason.INTERRUPTED, begin, null);
+            throw refusals.refusal(Reason.INTERRUPTED, begin, null);
         }
         for (PooledSession session = sessions.tryTake(); session != null; session = sessions.tryTake()) {
             ConnectionHandle connection = handOut(session, acquireDeadline());
@@ -196,7 +191,7 @@ public final class ConnectionPool implements DataSource {
     private PooledSession take(long begin, Deadline deadline) {
         // An interrupted virtual thread would lose its socket at the first read: refuse before it costs a session.
         if (Thread.currentThread().isInterrupted()) {
-            throw refusal(Reason.INTERRUPTED, begin, null);
+            throw refusals.refusal(Reason.INTERRUPTED, begin, null);
         }
         PooledSession free = sessions.tryTake();
         return free == null ? await(begin, deadline) : free;
@@ -204,17 +199,17 @@ public final class ConnectionPool implements DataSource {
 
     private PooledSession await(long begin, Deadline deadline) {
         if (!sessions.joinQueue()) {
-            throw queueFull(begin);
+            throw refusals.queueFull(begin);
         }
         try {
             PooledSession session = sessions.take(deadline);
             if (session == null) {
-                throw refusal(reasonNow(), begin, null);
+                throw refusals.refusal(refusals.reasonNow(), begin, null);
             }
             return session;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw refusal(Reason.INTERRUPTED, begin, e);
+            throw refusals.refusal(Reason.INTERRUPTED, begin, e);
         } finally {
             sessions.leaveQueue();
         }
@@ -289,96 +284,11 @@ public final class ConnectionPool implements DataSource {
         }
     }
 
-    // ---- diagnosis ----
-
-    private Reason reasonNow() {
-        if (sessions.isClosed()) {
-            return Reason.CLOSED;
-        }
-        PoolStats now = stats();
-        if (now.active() >= now.maxSize()) {
-            return Reason.EXHAUSTED;
-        }
-        return sessions.outage() == null ? Reason.CONNECTING_SLOWLY : Reason.SERVER_DOWN;
-    }
-
-    /** Said many thousand times a second by a server that is overrun: no list of holders, no format, no stack trace. */
-    private AcquireException queueFull(long begin) {
-        sessions.countRefusal();
-        PoolStats now = stats();
-        return new AcquireException(
-                Duration.ofNanos(System.nanoTime() - begin),
-                now,
-                name + ": no connection: " + maxWaiters + " threads wait already (" + now
-                        + "); raise maxWaiters or poolSize, or let fewer in");
-    }
-
-    private AcquireException refusal(Reason reason, long begin, @Nullable Exception cause) {
-        sessions.countRefusal();
-        Duration waited = Duration.ofNanos(System.nanoTime() - begin);
-        PoolStats now = stats();
-        SessionPool.Outage outage = sessions.outage();
-        String why = switch (reason) {
-            case EXHAUSTED -> "all " + now.maxSize() + " connections are in use, " + holders();
-            case CONNECTING_SLOWLY -> "no session was opened in time";
-            case SERVER_DOWN ->
-                outage == null
-                        ? "the server could not be reached"
-                        : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
-                                + outage.lastError().getMessage();
-            case QUEUE_FULL -> "the queue is full";
-            case CLOSED -> "the pool is closed";
-            case INTERRUPTED -> "the thread was interrupted";
-        };
-        String message = String.format(
-                Locale.ROOT,
-                "%s %s: no connection after %d ms: %s (%s, acquire timeout %d ms)",
-                name,
-                connector,
-                waited.toMillis(),
-                why,
-                now,
-                acquireTimeout.toMillis());
-        @Nullable
-        Throwable because =
-                cause == null && outage != null && reason == Reason.SERVER_DOWN ? outage.lastError() : cause;
-        return new AcquireException(reason, waited, now, message, because);
-    }
-
-    /** Who has the connections, the longest first. */
-    private String holders() {
-        List<PooledSession> held = sessions.inUse();
-        Thread me = Thread.currentThread();
-        long own = held.stream().filter(session -> session.holder == me).count();
-        String longest = held.stream()
-                .sorted(Comparator.comparingLong((PooledSession session) -> -millisSince(session.heldSinceNanos)))
-                .limit(HOLDERS_IN_MESSAGE)
-                .map(session -> holderName(session) + " for " + millisSince(session.heldSinceNanos) + " ms")
-                .collect(Collectors.joining(", "));
-        return (own == 0 ? "" : own + " by this very thread, ") + "longest held by: " + longest;
-    }
-
-    private static String holderName(PooledSession session) {
-        String dedicatedTo = session.dedicatedTo;
-        if (dedicatedTo != null) {
-            return "dedicated " + dedicatedTo;
-        }
-        Thread holder = session.holder;
-        if (holder == null) {
-            return "nobody any more";
-        }
-        return holder.getName().isEmpty() ? "thread #" + holder.threadId() : holder.getName();
-    }
-
-    private static long millisSince(long nanos) {
-        return (System.nanoTime() - nanos) / 1_000_000;
-    }
-
     // ---- closing ----
 
     void close(Deadline deadline) {
         long limitMillis = deadline.remaining().plusNanos(999_999).toMillis();
-        String holders = sessions.inUse().isEmpty() ? "" : holders();
+        String holders = sessions.inUse().isEmpty() ? "" : refusals.holders();
         upkeep.close();
         int late = sessions.close(deadline);
         if (late > 0) {
