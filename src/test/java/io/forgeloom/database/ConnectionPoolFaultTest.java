@@ -83,10 +83,9 @@ class ConnectionPoolFaultTest {
                 int number = i;
                 waiters.add(
                         Thread.ofVirtual().name("waiter-" + i).start(() -> db.withConnection(c -> served.add(number))));
-                int waiting = i + 1;
-                await(
-                        "waiter " + i + " in the queue",
-                        () -> db.primary().stats().waiting() == waiting);
+                Thread waiter = waiters.get(i);
+                // Only the queue is a wait with a limit; to be counted is not yet to be in it.
+                await("waiter " + i + " in the queue", () -> waiter.getState() == Thread.State.TIMED_WAITING);
             }
             held.close();
             join(waiters);
