@@ -1,21 +1,13 @@
 package io.forgeloom.bench;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
-import io.agroal.api.AgroalDataSource;
-import io.agroal.api.configuration.supplier.AgroalDataSourceConfigurationSupplier;
-import io.forgeloom.database.Database;
-import io.forgeloom.database.DatabaseConfig;
 import java.sql.Connection;
-import java.sql.DriverManager;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -31,13 +23,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What a pool adds to a connection, on one thread with nobody else around: acquire and release alone, and around a
- * {@code SELECT 1}. Peers are HikariCP and Agroal; the floor is a bare fair semaphore with a deque, which cleans nothing
- * and checks nothing. Needs a server of the user's:
+ * What a pool adds to a connection, on one thread with nobody else around: acquire and release alone (in nanoseconds), and
+ * around a {@code SELECT 1} and a transaction of three statements. Ten sessions; see {@link BenchPool} for the pools.
  *
  * <pre>{@code
- * mvn -Pbench package -DskipTests
- * java --enable-preview -jar target/benchmarks.jar ConnectionPool -p url='jdbc:postgresql://host/db?user=u&password=p'
+ * ./forge bench ConnectionPool -prof gc
+ * ./forge bench ConnectionPool -p url='jdbc:postgresql://host/db?user=u&password=p'
  * }</pre>
  */
 @State(Scope.Benchmark)
@@ -45,78 +36,55 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(2)
+@Fork(3)
 public class ConnectionPoolBenchmark {
 
     private static final int SIZE = 10;
+    private static final int ACCOUNTS = 1_000;
 
     @Param({"forgeloom", "hikari", "agroal", "floor"})
     public String pool;
 
+    /** Empty: an embedded server. */
     @Param({""})
     public String url;
 
-    private Acquire acquire;
-    private AutoCloseable closing;
-
-    private interface Acquire {
-        Connection acquire() throws SQLException;
-    }
+    private BenchServer server;
+    private BenchPool pooled;
 
     @Setup(Level.Trial)
     public void open() throws Exception {
-        if (url.isEmpty()) {
-            throw new IllegalArgumentException("-p url=jdbc:postgresql://… is missing");
-        }
-        switch (pool) {
-            case "forgeloom" -> {
-                Database db = Database.open(DatabaseConfig.builder(url)
-                        .poolSize(SIZE)
-                        .minPoolSize(SIZE)
-                        .build());
-                acquire = db.primary()::getConnection;
-                closing = db;
-            }
-            case "hikari" -> {
-                HikariConfig config = new HikariConfig();
-                config.setJdbcUrl(url);
-                config.setMaximumPoolSize(SIZE);
-                HikariDataSource source = new HikariDataSource(config);
-                acquire = source::getConnection;
-                closing = source;
-            }
-            case "agroal" -> {
-                AgroalDataSource source = AgroalDataSource.from(new AgroalDataSourceConfigurationSupplier()
-                        .connectionPoolConfiguration(c -> c.maxSize(SIZE)
-                                .initialSize(SIZE)
-                                .acquisitionTimeout(Duration.ofSeconds(30))
-                                .connectionFactoryConfiguration(f -> f.jdbcUrl(url))));
-                acquire = source::getConnection;
-                closing = source::close;
-            }
-            default -> {
-                Floor floor = new Floor(url);
-                acquire = floor::acquire;
-                closing = floor;
-            }
+        server = BenchServer.open(url);
+        pooled = BenchPool.open(pool, server.url(), SIZE, Duration.ofSeconds(30));
+        try (Connection connection = pooled.acquire();
+                Statement statement = connection.createStatement()) {
+            statement.execute("DROP TABLE IF EXISTS forgeloom_bench");
+            statement.execute(
+                    "CREATE TABLE forgeloom_bench (id int PRIMARY KEY, balance bigint NOT NULL) WITH (fillfactor = 50)");
+            statement.execute("INSERT INTO forgeloom_bench SELECT n, 0 FROM generate_series(1, " + ACCOUNTS + ") n");
         }
     }
 
     @TearDown(Level.Trial)
     public void close() throws Exception {
-        closing.close();
+        try (Connection connection = pooled.acquire();
+                Statement statement = connection.createStatement()) {
+            statement.execute("DROP TABLE forgeloom_bench");
+        }
+        pooled.close();
+        server.close();
     }
 
     @Benchmark
     public Connection acquireAndRelease() throws SQLException {
-        Connection connection = acquire.acquire();
+        Connection connection = pooled.acquire();
         connection.close();
         return connection;
     }
 
     @Benchmark
     public int selectOne() throws SQLException {
-        try (Connection connection = acquire.acquire();
+        try (Connection connection = pooled.acquire();
                 Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("SELECT 1")) {
             row.next();
@@ -124,75 +92,38 @@ public class ConnectionPoolBenchmark {
         }
     }
 
-    /** The least that is fair and bounded. */
-    private static final class Floor implements AutoCloseable {
-
-        private final Semaphore permits = new Semaphore(SIZE, true);
-        private final ReentrantLock lock = new ReentrantLock();
-        private final ArrayDeque<Connection> idle = new ArrayDeque<>();
-
-        Floor(String url) throws SQLException {
-            for (int i = 0; i < SIZE; i++) {
-                idle.add(DriverManager.getConnection(url));
-            }
+    @Benchmark
+    public long transactionOfThree() throws SQLException {
+        int from = 1 + ThreadLocalRandom.current().nextInt(ACCOUNTS);
+        int to = 1 + from % ACCOUNTS;
+        try (Connection connection = pooled.acquire()) {
+            connection.setAutoCommit(false);
+            long balance = balance(connection, from);
+            add(connection, from, -1);
+            add(connection, to, 1);
+            connection.commit();
+            // Not left to the pool: the floor would not do it.
+            connection.setAutoCommit(true);
+            return balance;
         }
+    }
 
-        Connection acquire() {
-            permits.acquireUninterruptibly();
-            lock.lock();
-            try {
-                return new Lease(this, idle.pollFirst());
-            } finally {
-                lock.unlock();
-            }
-        }
-
-        void release(Connection connection) {
-            lock.lock();
-            try {
-                idle.addFirst(connection);
-            } finally {
-                lock.unlock();
-            }
-            permits.release();
-        }
-
-        @Override
-        public void close() throws SQLException {
-            for (Connection connection : idle) {
-                connection.close();
+    private static long balance(Connection connection, int id) throws SQLException {
+        try (PreparedStatement read = connection.prepareStatement("SELECT balance FROM forgeloom_bench WHERE id = ?")) {
+            read.setInt(1, id);
+            try (ResultSet row = read.executeQuery()) {
+                row.next();
+                return row.getLong(1);
             }
         }
     }
 
-    private static final class Lease extends io.forgeloom.internal.jdbc.ForwardingConnection {
-
-        private final Floor floor;
-        private final Connection connection;
-
-        Lease(Floor floor, Connection connection) {
-            this.floor = floor;
-            this.connection = connection;
-        }
-
-        @Override
-        protected Connection delegate() {
-            return connection;
-        }
-
-        @Override
-        public void close() {
-            floor.release(connection);
-        }
-
-        @Override
-        public void setClientInfo(String name, String value) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void setClientInfo(java.util.Properties properties) {
-            throw new UnsupportedOperationException();
+    private static void add(Connection connection, int id, int amount) throws SQLException {
+        try (PreparedStatement update =
+                connection.prepareStatement("UPDATE forgeloom_bench SET balance = balance + ? WHERE id = ?")) {
+            update.setInt(1, amount);
+            update.setInt(2, id);
+            update.executeUpdate();
         }
     }
 }

@@ -9,6 +9,8 @@ import io.forgeloom.internal.jdbc.WrappedPreparedStatement;
 import io.forgeloom.internal.jdbc.WrappedResultSet;
 import io.forgeloom.internal.jdbc.WrappedStatement;
 import java.lang.System.Logger.Level;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.CallableStatement;
@@ -26,7 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,14 +37,28 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConnectionHandle extends ForwardingConnection implements StatementOwner {
 
+    private static final VarHandle RELEASED;
+
+    static {
+        try {
+            RELEASED = MethodHandles.lookup().findVarHandle(ConnectionHandle.class, "released", boolean.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
     private final ConnectionPool pool;
     private final PooledSession session;
     private final Connection connection;
-    private final AtomicBoolean released = new AtomicBoolean();
+
+    /** Null while nobody records it. */
     private final PoolEvents.@Nullable Use use;
 
-    /** Statements that the user has not closed. One thread at a time, as the fields below. */
-    private final List<WrappedStatement> statements = new ArrayList<>(2);
+    /** Set once, through {@link #RELEASED}: this object is all that an acquire allocates. */
+    private volatile boolean released;
+
+    /** Statements that the user has not closed; null before the first. One thread at a time, as the fields below. */
+    private @Nullable List<WrappedStatement> statements;
 
     /** What the user changed by JDBC and the release changes back; null while nothing. */
     private @Nullable ChangedState changed;
@@ -208,7 +223,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public void close() throws SQLException {
-        if (managed && !released.get()) {
+        if (managed && !released) {
             refuseIfManaged("close()");
         }
         release();
@@ -216,7 +231,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     /** Gives the connection back, cleaned; a session that cannot be cleaned is ended. Doing it again does nothing. */
     void release() {
-        if (!released.compareAndSet(false, true)) {
+        if (!RELEASED.compareAndSet(this, false, true)) {
             return;
         }
         @Nullable CloseReason unfit = CloseReason.UNCLEAN;
@@ -244,8 +259,10 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
             return false;
         }
         try {
-            for (WrappedStatement statement : statements) {
-                statement.closeDelegate();
+            if (statements != null) {
+                for (WrappedStatement statement : statements) {
+                    statement.closeDelegate();
+                }
             }
             if (session.session.inTransaction()) {
                 rollbackWhatever();
@@ -277,17 +294,17 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public boolean isClosed() {
-        return released.get() || session.session.isClosed();
+        return released || session.session.isClosed();
     }
 
     @Override
     public boolean isValid(int timeout) throws SQLException {
-        return !released.get() && connection.isValid(timeout);
+        return !released && connection.isValid(timeout);
     }
 
     @Override
     public void abort(Executor executor) throws SQLException {
-        if (!released.get()) {
+        if (!released) {
             lost = true;
             connection.abort(executor);
         }
@@ -307,7 +324,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public void requireOpen() throws SQLException {
-        if (released.get()) {
+        if (released) {
             throw new SQLException("The connection was given back to the pool", "08003");
         }
     }
@@ -324,7 +341,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public SQLException failed(SQLException failure) {
-        if (!lost && SqlState.isSessionLost(failure.getSQLState()) && !released.get()) {
+        if (!lost && SqlState.isSessionLost(failure.getSQLState()) && !released) {
             lost = true;
             // The interrupt of a virtual thread closes its own socket; the server has done nothing.
             if (!Thread.currentThread().isInterrupted()) {
@@ -336,13 +353,18 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public void closed(WrappedStatement statement) {
-        if (!released.get()) {
+        if (!released && statements != null) {
             statements.remove(statement);
         }
     }
 
     private <S extends WrappedStatement> S track(S statement) {
-        statements.add(statement);
+        List<WrappedStatement> open = statements;
+        if (open == null) {
+            open = new ArrayList<>(2);
+            statements = open;
+        }
+        open.add(statement);
         return statement;
     }
 
@@ -442,6 +464,6 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public String toString() {
-        return "Connection[" + pool.name() + " #" + session.number + (released.get() ? ", released" : "") + "]";
+        return "Connection[" + pool.name() + " #" + session.number + (released ? ", released" : "") + "]";
     }
 }
