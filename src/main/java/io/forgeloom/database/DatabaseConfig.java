@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param slowStatementThreshold see {@link Builder#slowStatementThreshold}
  * @param testBeforeAcquire see {@link Builder#testBeforeAcquire}
  * @param validateAfterIdle see {@link Builder#validateAfterIdle}
+ * @param sessionReset see {@link Builder#sessionReset}
  * @param replicaUrls see {@link Builder#replicaUrls}
  * @param readFromReplica see {@link Builder#readFromReplica}
  * @param replicaPoolSize see {@link Builder#replicaPoolSize}
@@ -48,6 +49,7 @@ public record DatabaseConfig(
         Duration slowStatementThreshold,
         boolean testBeforeAcquire,
         Duration validateAfterIdle,
+        SessionReset sessionReset,
         List<String> replicaUrls,
         boolean readFromReplica,
         int replicaPoolSize,
@@ -75,6 +77,7 @@ public record DatabaseConfig(
         requireBetween("statementTimeout", statementTimeout, Duration.ZERO, Duration.ofDays(24));
         requireBetween("slowStatementThreshold", slowStatementThreshold, Duration.ZERO, DAY);
         requireBetween("validateAfterIdle", validateAfterIdle, Duration.ZERO, DAY);
+        Objects.requireNonNull(sessionReset, "sessionReset");
         requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
         replicaUrls = List.copyOf(replicaUrls);
         for (int i = 0; i < replicaUrls.size(); i++) {
@@ -132,6 +135,7 @@ public record DatabaseConfig(
                 + ", slowStatementThreshold=" + slowStatementThreshold
                 + ", testBeforeAcquire=" + testBeforeAcquire
                 + ", validateAfterIdle=" + validateAfterIdle
+                + ", sessionReset=" + sessionReset
                 + ", replicaUrls=" + replicaUrls.stream().map(PgUrl::mask).toList()
                 + ", readFromReplica=" + readFromReplica
                 + ", replicaPoolSize=" + replicaPoolSize
@@ -156,6 +160,7 @@ public record DatabaseConfig(
         private Duration slowStatementThreshold = Duration.ofMillis(500);
         private boolean testBeforeAcquire = true;
         private Duration validateAfterIdle = Duration.ofSeconds(1);
+        private SessionReset sessionReset = SessionReset.whenTouched();
         private List<String> replicaUrls = List.of();
         private boolean readFromReplica;
         private int replicaPoolSize;
@@ -253,6 +258,15 @@ public record DatabaseConfig(
             return this;
         }
 
+        /**
+         * When the state of a session is reset as its connection is released. Defaults to
+         * {@link SessionReset#whenTouched()}.
+         */
+        public Builder sessionReset(SessionReset sessionReset) {
+            this.sessionReset = Objects.requireNonNull(sessionReset, "sessionReset");
+            return this;
+        }
+
         /** The read-only copies, in the URL's form. All must be reachable at start. Defaults to none. */
         public Builder replicaUrls(List<String> replicaUrls) {
             this.replicaUrls = new ArrayList<>(replicaUrls);
@@ -308,6 +322,7 @@ public record DatabaseConfig(
                     slowStatementThreshold,
                     testBeforeAcquire,
                     validateAfterIdle,
+                    sessionReset,
                     replicaUrls,
                     readFromReplica,
                     replicaPoolSize == 0 ? Math.max(1, poolSize / 2) : replicaPoolSize,
