@@ -58,12 +58,22 @@ final class ChangedState {
         }
     }
 
-    /** Sets each back. To be called outside any transaction, in auto-commit. */
+    /** Notes all that the driver knows by itself, before someone may change it behind our back. No round trip. */
+    void all() throws SQLException {
+        readOnly();
+        holdability();
+        networkTimeout();
+        typeMap();
+        clientInfo();
+    }
+
+    /** The network timeout before the first change, in milliseconds. */
+    int originalNetworkTimeout() throws SQLException {
+        return networkTimeout == null ? connection.getNetworkTimeout() : networkTimeout;
+    }
+
+    /** Sets each back, but for the network timeout. To be called outside any transaction, in auto-commit. */
     void undo() throws SQLException {
-        // First, or the statements below would be bounded by the user's value.
-        if (networkTimeout != null) {
-            connection.setNetworkTimeout(Runnable::run, networkTimeout);
-        }
         if (readOnly != null) {
             connection.setReadOnly(readOnly);
         }

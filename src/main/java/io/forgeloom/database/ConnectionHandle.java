@@ -8,6 +8,7 @@ import io.forgeloom.internal.jdbc.WrappedCallableStatement;
 import io.forgeloom.internal.jdbc.WrappedPreparedStatement;
 import io.forgeloom.internal.jdbc.WrappedResultSet;
 import io.forgeloom.internal.jdbc.WrappedStatement;
+import io.forgeloom.internal.pg.DriverSettings;
 import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -62,6 +63,18 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     /** What the user changed by JDBC and the release changes back; null while nothing. */
     private @Nullable ChangedState changed;
+
+    /** The worst that the statements may have left in the session. */
+    private SqlTouch touch = SqlTouch.NONE;
+
+    /** Whether a statement was executed. */
+    private boolean used;
+
+    /** Whether one is being executed; written by the user's thread, read by whichever releases. */
+    private volatile boolean executing;
+
+    /** The driver's settings before the user got hold of its connection; null if that did not happen. */
+    private @Nullable DriverSettings unwrapped;
 
     /** Whether commit, rollback and close belong to {@link Transactions} rather than to the user. */
     private boolean managed;
@@ -255,7 +268,8 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     }
 
     private boolean clean() {
-        if (session.session.isClosed()) {
+        // A thread that executes at this moment would have us wait for the end of its statement.
+        if (executing || session.session.isClosed()) {
             return false;
         }
         try {
@@ -264,32 +278,11 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
                     statement.closeDelegate();
                 }
             }
-            if (session.session.inTransaction()) {
-                rollbackWhatever();
-            }
-            // Only after the rollback: the driver's setAutoCommit(true) commits what is open.
-            if (!connection.getAutoCommit()) {
-                connection.setAutoCommit(true);
-            }
-            if (changed != null) {
-                changed.undo();
-            }
-            return !session.session.inTransaction();
         } catch (SQLException e) {
-            ConnectionPool.LOG.log(Level.DEBUG, "a released session could not be cleaned and is closed", e);
+            ConnectionPool.LOG.log(Level.DEBUG, "a statement of a released session could not be closed", e);
             return false;
         }
-    }
-
-    /** The driver refuses rollback() while it is in auto-commit, in which a transaction that SQL began may be open. */
-    private void rollbackWhatever() throws SQLException {
-        if (!connection.getAutoCommit()) {
-            connection.rollback();
-            return;
-        }
-        try (Statement statement = connection.createStatement()) {
-            statement.execute("ROLLBACK");
-        }
+        return pool.hygiene().clean(session.session, touch, used, changed, unwrapped);
     }
 
     @Override
@@ -312,7 +305,12 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public <T> T unwrap(Class<T> type) throws SQLException {
-        return type.isInstance(this) ? type.cast(this) : delegate().unwrap(type);
+        if (type.isInstance(this)) {
+            return type.cast(this);
+        }
+        T drivers = delegate().unwrap(type);
+        unwrapped();
+        return drivers;
     }
 
     // ---- statements ----
@@ -330,12 +328,28 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     }
 
     @Override
+    public void sees(String sql) {
+        touch = touch.or(pool.hygiene().touchOf(sql));
+    }
+
+    @Override
+    public void unwrapped() throws SQLException {
+        if (unwrapped == null) {
+            changing().all();
+            unwrapped = session.session.driverSettings();
+        }
+    }
+
+    @Override
     public long executing() {
+        used = true;
+        executing = true;
         return pool.statementStart();
     }
 
     @Override
     public void executed(long start, String sql) {
+        executing = false;
         pool.statementEnd(start, sql);
     }
 
@@ -373,10 +387,12 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     }
 
     private PreparedStatement track(PreparedStatement statement, String sql) {
+        sees(sql);
         return track(new WrappedPreparedStatement(this, statement, sql));
     }
 
     private CallableStatement track(CallableStatement statement, String sql) {
+        sees(sql);
         return track(new WrappedCallableStatement(this, statement, sql));
     }
 
@@ -455,6 +471,9 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
                     }
                     try {
                         Object result = method.invoke(metaData, args);
+                        if (method.getName().equals("unwrap")) {
+                            unwrapped();
+                        }
                         return result instanceof ResultSet rows ? new WrappedResultSet(this, null, rows) : result;
                     } catch (InvocationTargetException e) {
                         throw e.getCause();

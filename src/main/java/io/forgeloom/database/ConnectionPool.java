@@ -23,10 +23,11 @@ import org.jspecify.annotations.Nullable;
  * {@link DataSource} it serves JDBC code as it is: {@link #getConnection()} waits up to the pool's timeout, and
  * {@code close()} on the connection gives it back.
  *
- * <p>What a user leaves behind by JDBC is undone when the connection is released: an open transaction is rolled back,
- * never committed; statements are closed; auto-commit, isolation, read-only, schema and network timeout return to what
- * they were. What SQL statements changed in the session ({@code SET}, advisory locks, {@code LISTEN}, temporary tables)
- * stays, in this version: the code that makes such a change must undo it.
+ * <p>What a user leaves behind does not reach the next one: when the connection is released, an open transaction is
+ * rolled back, never committed; statements are closed; auto-commit, isolation, read-only, schema and time limits return
+ * to what they were; and what SQL changed in the session (settings, roles, advisory locks, {@code LISTEN}, temporary
+ * tables, …) is reset, as {@link SessionReset} says. A session that a thread is still executing on, that is in the middle
+ * of a COPY or that cannot be cleaned is ended.
  *
  * <p>Safe for use by many threads; each connection by one thread at a time.
  */
@@ -39,16 +40,24 @@ public final class ConnectionPool implements DataSource {
     private final SessionPool sessions;
     private final Refusals refusals;
     private final Upkeep upkeep;
+    private final SessionHygiene hygiene;
     private final Duration acquireTimeout;
     private final Duration connectTimeout;
     private final boolean testBeforeAcquire;
     private final long validateAfterIdleNanos;
     private final long slowStatementNanos;
 
-    ConnectionPool(String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector) {
+    ConnectionPool(
+            String name,
+            DatabaseConfig config,
+            int maxSize,
+            int minSize,
+            PgConnector connector,
+            HarmlessFunctions harmless) {
         this.name = name;
         this.connector = connector;
         this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
+        this.hygiene = new SessionHygiene(name, config.sessionReset(), harmless);
         this.acquireTimeout = config.poolTimeout();
         this.connectTimeout = config.connectTimeout();
         this.refusals = new Refusals(name, connector, sessions, config);
@@ -71,6 +80,10 @@ public final class ConnectionPool implements DataSource {
     /** The pool as it is now. */
     public PoolStats stats() {
         return sessions.stats();
+    }
+
+    SessionHygiene hygiene() {
+        return hygiene;
     }
 
     /** Whether the last attempt to open a session succeeded. */

@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * @param keepaliveInterval see {@link Builder#keepaliveInterval}
  * @param maxWaiters see {@link Builder#maxWaiters}
  * @param leakThreshold see {@link Builder#leakThreshold}
+ * @param sessionReset see {@link Builder#sessionReset}
  * @param replicaUrls see {@link Builder#replicaUrls}
  * @param readFromReplica see {@link Builder#readFromReplica}
  * @param replicaPoolSize see {@link Builder#replicaPoolSize}
@@ -58,6 +59,7 @@ public record DatabaseConfig(
         Duration keepaliveInterval,
         int maxWaiters,
         Duration leakThreshold,
+        SessionReset sessionReset,
         List<String> replicaUrls,
         boolean readFromReplica,
         int replicaPoolSize,
@@ -93,6 +95,7 @@ public record DatabaseConfig(
         requireOffOrBetween("keepaliveInterval", keepaliveInterval);
         requireBetween("maxWaiters", maxWaiters, 0, MAX_WAITERS);
         requireBetween("leakThreshold", leakThreshold, Duration.ZERO, DAY);
+        Objects.requireNonNull(sessionReset, "sessionReset");
         requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
         replicaUrls = List.copyOf(replicaUrls);
         for (int i = 0; i < replicaUrls.size(); i++) {
@@ -161,6 +164,7 @@ public record DatabaseConfig(
                 + ", keepaliveInterval=" + keepaliveInterval
                 + ", maxWaiters=" + maxWaiters
                 + ", leakThreshold=" + leakThreshold
+                + ", sessionReset=" + sessionReset
                 + ", replicaUrls=" + replicaUrls.stream().map(PgUrl::mask).toList()
                 + ", readFromReplica=" + readFromReplica
                 + ", replicaPoolSize=" + replicaPoolSize
@@ -190,6 +194,7 @@ public record DatabaseConfig(
         private Duration keepaliveInterval = Duration.ofMinutes(2);
         private int maxWaiters = 10_000;
         private Duration leakThreshold = Duration.ZERO;
+        private SessionReset sessionReset = SessionReset.whenTouched();
         private List<String> replicaUrls = List.of();
         private boolean readFromReplica;
         private int replicaPoolSize;
@@ -329,6 +334,15 @@ public record DatabaseConfig(
             return this;
         }
 
+        /**
+         * When the state of a session is reset as its connection is released. Defaults to
+         * {@link SessionReset#whenTouched()}.
+         */
+        public Builder sessionReset(SessionReset sessionReset) {
+            this.sessionReset = Objects.requireNonNull(sessionReset, "sessionReset");
+            return this;
+        }
+
         /** The read-only copies, in the URL's form. All must be reachable at start. Defaults to none. */
         public Builder replicaUrls(List<String> replicaUrls) {
             this.replicaUrls = new ArrayList<>(replicaUrls);
@@ -389,6 +403,7 @@ public record DatabaseConfig(
                     keepaliveInterval,
                     maxWaiters,
                     leakThreshold,
+                    sessionReset,
                     replicaUrls,
                     readFromReplica,
                     replicaPoolSize == 0 ? Math.max(1, poolSize / 2) : replicaPoolSize,

@@ -34,6 +34,9 @@ final class ServerStart {
     /** Written by the checking thread, read after it was joined. */
     private @Nullable PgSession session;
 
+    /** As {@link #session}. */
+    private @Nullable HarmlessFunctions harmless;
+
     private ServerStart(String role, boolean primary, PgUrl url, DatabaseConfig config) {
         this.role = role;
         this.primary = primary;
@@ -94,6 +97,7 @@ final class ServerStart {
             PgSession opened = connector.connect(Deadline.after(config.connectTimeout()));
             session = opened;
             judge(ServerFacts.read(opened), config);
+            harmless = HarmlessFunctions.read(opened);
         } catch (SQLException e) {
             String said = String.valueOf(e.getMessage());
             if (ServerFacts.isPoolersRefusal(e)) {
@@ -174,7 +178,8 @@ final class ServerStart {
 
     ConnectionPool startPool(DatabaseConfig config) {
         PgSession first = session;
-        if (first == null) {
+        HarmlessFunctions functions = harmless;
+        if (first == null || functions == null) {
             throw new IllegalStateException(role + " was not checked");
         }
         ConnectionPool pool = new ConnectionPool(
@@ -182,7 +187,8 @@ final class ServerStart {
                 config,
                 primary ? config.poolSize() : config.replicaPoolSize(),
                 primary ? config.minPoolSize() : 0,
-                connector);
+                connector,
+                functions);
         pool.start(first);
         return pool;
     }

@@ -12,6 +12,12 @@ public interface StatementOwner {
     /** Refuses if the connection was given back: a statement must not act on the session of its next user. */
     void requireOpen() throws SQLException;
 
+    /** A text is about to go to the server, at the latest: it is seen before it is executed, or put into a batch. */
+    void sees(String sql);
+
+    /** The driver's own object was handed out, by which one gets at its connection: what is done with it is not seen. */
+    void unwrapped() throws SQLException;
+
     /** An execution begins; what this returns is passed to {@link #executed}. */
     long executing();
 

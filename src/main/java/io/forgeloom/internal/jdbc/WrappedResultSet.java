@@ -42,6 +42,16 @@ public final class WrappedResultSet extends ForwardingResultSet {
     }
 
     @Override
+    public <T> T unwrap(Class<T> type) throws SQLException {
+        if (type.isInstance(this)) {
+            return type.cast(this);
+        }
+        T drivers = delegate.unwrap(type);
+        owner.unwrapped();
+        return drivers;
+    }
+
+    @Override
     public Statement getStatement() throws SQLException {
         delegate.getStatement();
         return statement;

@@ -2,9 +2,16 @@ package io.forgeloom.internal.pg;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLWarning;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.core.BaseConnection;
+import org.postgresql.core.NativeQuery;
+import org.postgresql.core.Query;
+import org.postgresql.core.QueryExecutor;
+import org.postgresql.core.ResultHandlerBase;
+import org.postgresql.core.SqlCommand;
 import org.postgresql.core.TransactionState;
 
 /**
@@ -13,14 +20,34 @@ import org.postgresql.core.TransactionState;
  */
 public final class PgSession implements AutoCloseable {
 
+    /** What a user can change and the server reports of itself; {@code in_hot_standby} changes by itself. */
+    private static final String[] REPORTED = {
+        "search_path",
+        "TimeZone",
+        "DateStyle",
+        "IntervalStyle",
+        "session_authorization",
+        "is_superuser",
+        "default_transaction_read_only",
+        "application_name",
+        "client_encoding",
+        "standard_conforming_strings"
+    };
+
+    private static final String NOT_SET = "22023";
+
     private final Connection connection;
     private final BaseConnection base;
     private final PGConnection pg;
+
+    /** The values of {@link #REPORTED} in a session that nobody has changed. */
+    private final @Nullable String[] unchanged = new String[REPORTED.length];
 
     PgSession(Connection connection) throws SQLException {
         this.connection = connection;
         this.base = connection.unwrap(BaseConnection.class);
         this.pg = connection.unwrap(PGConnection.class);
+        acceptReported();
     }
 
     /** The driver's connection. */
@@ -44,6 +71,82 @@ public final class PgSession implements AutoCloseable {
     /** What the server last reported for a parameter such as {@code in_hot_standby}; null if it never did. No round trip. */
     public @Nullable String reported(String parameter) {
         return pg.getParameterStatus(parameter);
+    }
+
+    /** Whether a parameter that the server reports has another value than at the last {@link #acceptReported}. No round trip. */
+    public boolean reportsChange() {
+        for (int i = 0; i < REPORTED.length; i++) {
+            String now = pg.getParameterStatus(REPORTED[i]);
+            String before = unchanged[i];
+            // The driver keeps one String until the next report, so that the second comparison is rare.
+            if (now != before && (now == null || !now.equals(before))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Takes what the server reports now for the values of an unchanged session. */
+    public void acceptReported() {
+        for (int i = 0; i < REPORTED.length; i++) {
+            unchanged[i] = pg.getParameterStatus(REPORTED[i]);
+        }
+    }
+
+    /** What whoever unwraps the driver's connection can change of it, as it is now. */
+    public DriverSettings driverSettings() throws SQLException {
+        return DriverSettings.of(pg);
+    }
+
+    /**
+     * Whether a COPY was begun through the driver's own interface and not ended. Until it is, the driver lets every
+     * other call wait, without a limit. No round trip.
+     */
+    public boolean inCopy() {
+        // The driver has no question for it, but it refuses to wait on an interrupted thread; where nothing is to be
+        // waited for, it gets as far as the missing parameter. Neither path reaches the socket.
+        QueryExecutor executor = base.getQueryExecutor();
+        Query incomplete = executor.wrap(List.of(new NativeQuery("?", new int[] {0}, false, SqlCommand.BLANK)));
+        boolean interrupted = Thread.interrupted();
+        Thread.currentThread().interrupt();
+        try {
+            executor.execute(
+                    incomplete,
+                    incomplete.createParameterList(),
+                    new Silent(),
+                    0,
+                    0,
+                    QueryExecutor.QUERY_SUPPRESS_BEGIN);
+            return true;
+        } catch (SQLException e) {
+            return !NOT_SET.equals(e.getSQLState());
+        } finally {
+            Thread.interrupted();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /**
+     * Sends statements as one message of the simple protocol, whatever mode the driver is in, and drops their results.
+     * One round trip; the driver's prepared statements are left alone.
+     */
+    public void send(String statements) throws SQLException {
+        // Through the driver's parser they would become a message each.
+        QueryExecutor executor = base.getQueryExecutor();
+        executor.execute(
+                executor.wrap(List.of(new NativeQuery(statements, SqlCommand.BLANK))),
+                null,
+                new Silent(),
+                0,
+                0,
+                QueryExecutor.QUERY_EXECUTE_AS_SIMPLE | QueryExecutor.QUERY_SUPPRESS_BEGIN);
+    }
+
+    /** Forgets the notifications that have arrived and that nobody has asked for. No round trip. */
+    public void dropNotifications() throws SQLException {
+        base.getQueryExecutor().getNotifications();
     }
 
     /** Whether the session is known to be over. No round trip. */
@@ -78,5 +181,11 @@ public final class PgSession implements AutoCloseable {
         } catch (SQLException e) {
             abort();
         }
+    }
+
+    /** Throws the first error when the server has answered all; rows and warnings are dropped. */
+    private static final class Silent extends ResultHandlerBase {
+        @Override
+        public void handleWarning(SQLWarning warning) {}
     }
 }
