@@ -13,7 +13,9 @@
  *   <li>At most {@code maxConnecting} sessions are being opened at a time, on the pool's own threads; one that hangs delays
  *       the others by nothing.
  *   <li>What was not committed is rolled back when the connection is released, never committed.
- *   <li>A released connection and its statements act on nothing any more.
+ *   <li>A released connection and its statements act on nothing any more, and what they left in the session is undone
+ *       before anyone else has it; {@link io.forgeloom.database.SessionReset} says what can be seen.
+ *   <li>At most {@code maxWaiters} threads wait; one more is refused at once.
  *   <li>A transaction is run again after 40001 and 40P01 only, and never after its COMMIT went unanswered.
  *   <li>An opening that fails, and a close, leave no session and no thread.
  * </ul>
@@ -28,7 +30,8 @@
  *
  * <h2>Threads</h2>
  * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
- * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
+ * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
+ * still, reports leaks, and lives as long as the pool; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
  * Functions run on the caller's thread.
  *
  * <h2>Example</h2>
