@@ -23,9 +23,11 @@ import org.jspecify.annotations.Nullable;
  * {@link DataSource} it serves JDBC code as it is: {@link #getConnection()} waits up to the pool's timeout, and
  * {@code close()} on the connection gives it back.
  *
- * <p>What one user leaves behind never reaches the next. On release an open transaction is rolled back, never committed;
- * statements are closed; what JDBC calls changed returns to what it was; and what SQL changed in the session is reset as
- * {@link SessionReset} says. A session for which that fails is ended.
+ * <p>What a user leaves behind does not reach the next one: when the connection is released, an open transaction is
+ * rolled back, never committed; statements are closed; auto-commit, isolation, read-only, schema and time limits return
+ * to what they were; and what SQL changed in the session (settings, roles, advisory locks, {@code LISTEN}, temporary
+ * tables, …) is reset, as {@link SessionReset} says. A session that a thread is still executing on, that is in the middle
+ * of a COPY or that cannot be cleaned is ended.
  *
  * <p>Safe for use by many threads; each connection by one thread at a time.
  */
