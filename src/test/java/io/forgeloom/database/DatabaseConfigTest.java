@@ -31,6 +31,7 @@ class DatabaseConfigTest {
         assertEquals(Duration.ofMillis(500), config.slowStatementThreshold());
         assertEquals(4, config.maxConnecting());
         assertEquals("forge", config.serviceName());
+        assertEquals(SessionReset.whenTouched(), config.sessionReset());
         assertTrue(config.testBeforeAcquire());
         assertTrue(config.requireDirectConnection());
         assertFalse(config.readFromReplica());
@@ -75,6 +76,7 @@ class DatabaseConfigTest {
                 .toString();
         assertFalse(text.contains("s3cret"), text);
         assertTrue(text.contains("poolSize=100"), text);
+        assertTrue(text.contains("sessionReset=WhenTouched"), text);
     }
 
     @Test
