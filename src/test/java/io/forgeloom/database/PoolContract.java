@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +26,7 @@ record PoolContract(List<Case> cases) {
     /** The file of the product's contract, a resource beside this class. */
     static final String FILE = "pool-contract.txt";
 
-    /** What a step does; each with its words, as a pattern, where {@code NAME} is a connection, thread or reason. */
+    /** What a step does; each with its words, as a pattern, where {@code NAME} is a connection or a thread. */
     enum Verb {
         ACQUIRE("acquire", "NAME( within DURATION)?( interrupted)?"),
         TRY_ACQUIRE("tryAcquire", "NAME"),
@@ -55,16 +56,18 @@ record PoolContract(List<Case> cases) {
 
     /** The kinds of events, with the names that they have in a flight recording. */
     enum Kind {
-        WAIT("wait_time"),
-        USE("use_time"),
-        CREATE("create_time"),
-        CLOSE("close"),
-        LEAK("leak");
+        WAIT("wait_time", "ACQUIRED|" + anyOf(AcquireException.Reason.values())),
+        USE("use_time", "USED"),
+        CREATE("create_time", "OPENED|FAILED"),
+        CLOSE("close", anyOf(PoolEvents.CloseReason.values())),
+        LEAK("leak", "LEAKED");
 
         final String event;
+        final Pattern values;
 
-        Kind(String event) {
+        Kind(String event, String values) {
             this.event = event;
+            this.values = Pattern.compile(values);
         }
 
         String word() {
@@ -112,14 +115,19 @@ record PoolContract(List<Case> cases) {
             "NAME", "[A-Za-z][A-Za-z0-9-]*",
             "NUMBER", "[0-9]+",
             "DURATION", "(?:0|[0-9]+ms|[0-9]+s)",
-            "CHECK", "[a-z]+(?:=|<=|>=)[0-9]+");
+            "REASON", anyOf(AcquireException.Reason.values()),
+            "CHECK", "(?:" + String.join("|", PoolContractRun.COUNTS) + ")(?:=|<=|>=)[0-9]+");
     private static final Pattern OUTCOME = pattern(
-            "same as NAME|other than NAME(, NAME)*|refused NAME|none|found|fails [0-9A-Z]{2,5}(\\|[0-9A-Z]{2,5})*");
+            "same as NAME|other than NAME(, NAME)*|refused REASON|none|found|fails [0-9A-Z]{2,5}(\\|[0-9A-Z]{2,5})*");
     private static final Pattern OPTION = Pattern.compile("([A-Za-z]+)=(\\S+)");
     private static final Pattern THREAD = pattern("(NAME): (.+)");
     private static final Pattern TOOK = pattern("(.*?)\\s*\\bin (DURATION)\\.\\.(DURATION)");
     private static final Pattern EVENTS = Pattern.compile("events (\\w+) (in order|in any order)((?: \\S+)+)|events (\\w+) none");
     private static final Pattern TIMES = Pattern.compile("([A-Za-z_]+)(?:\\*(\\d+)(?:\\.\\.(\\d+))?)?");
+
+    private static String anyOf(Enum<?>... constants) {
+        return Arrays.stream(constants).map(Enum::name).collect(Collectors.joining("|", "(?:", ")"));
+    }
 
     private static Pattern pattern(String form) {
         String regex = form;
@@ -264,6 +272,10 @@ record PoolContract(List<Case> cases) {
             for (String value : none ? new String[0] : matcher.group(3).strip().split(" ")) {
                 Matcher times = TIMES.matcher(value);
                 require(times.matches(), number, "expected VALUE, VALUE*2 or VALUE*2..3, found: " + value);
+                require(
+                        kind.values.matcher(times.group(1)).matches(),
+                        number,
+                        "events " + word + " are " + kind.values + ", not " + times.group(1));
                 int least = times.group(2) == null ? 1 : Integer.parseInt(times.group(2));
                 int most = times.group(3) == null ? least : Integer.parseInt(times.group(3));
                 require(!ordered || least == most, number, "a range needs \"in any order\": " + value);

@@ -51,6 +51,20 @@ final class PoolContractRun implements AutoCloseable {
                     "testBeforeAcquire",
                     (builder, value) -> builder.testBeforeAcquire(Boolean.parseBoolean(value)))));
 
+    /** What a case may count; see {@link #count}. */
+    static final List<String> COUNTS = List.of(
+            "idle",
+            "active",
+            "total",
+            "waiting",
+            "connecting",
+            "opened",
+            "closed",
+            "refused",
+            "dedicated",
+            "connects",
+            "rows");
+
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Pattern CHECK = Pattern.compile("([a-z]+)(=|<=|>=)([0-9]+)");
     private static final String TABLE = "public.contract";
@@ -403,16 +417,22 @@ final class PoolContractRun implements AutoCloseable {
                 contract.file() + ":" + step.line() + ": " + step.text() + ": " + problem + " (" + pool.stats() + ")");
     }
 
+    /** After a failure, too: whatever is held is given back, whoever waits is woken. */
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         for (Actor actor : actors.values()) {
             actor.over = true;
             actor.thread.interrupt();
         }
+        connections.values().forEach(ConnectionHandle::release);
         database.close(Duration.ZERO);
         for (Actor actor : actors.values()) {
-            if (!actor.thread.join(PATIENCE)) {
-                throw new AssertionError(contract.name() + ": " + actor.thread + " did not end within " + PATIENCE);
+            try {
+                if (!actor.thread.join(PATIENCE)) {
+                    throw new AssertionError(contract + ": " + actor.thread + " did not end within " + PATIENCE);
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
         }
     }

@@ -80,6 +80,9 @@ class PoolContractRunTest {
         "events wait;           events weight;       11; no events of the kind \"weight\"",
         "ACQUIRED*2;            ACQUIRED*2..3;       11; a range needs",
         "events close none;     events wait none;    12; events wait are given twice",
+        "active=2;              alive=2;             10; \"check\" is followed by",
+        "ACQUIRED*2;            AQUIRED*2;           11; events wait are ACQUIRED|",
+        "refused EXHAUSTED;     refused TIRED;       5; not an outcome: refused TIRED",
         "events close none;     acquire e;           12; steps come before the events",
         "events close none;     case right;          12; there is a case \"right\" already"
     })
