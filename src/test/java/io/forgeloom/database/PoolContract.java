@@ -76,7 +76,8 @@ record PoolContract(List<Case> cases) {
     }
 
     /** One case: a pool of its own on a link of its own. */
-    record Case(String file, int line, String name, Map<String, String> options, List<Step> steps, List<Events> events) {
+    record Case(
+            String file, int line, String name, Map<String, String> options, List<Step> steps, List<Events> events) {
         @Override
         public String toString() {
             return name;
@@ -122,7 +123,8 @@ record PoolContract(List<Case> cases) {
     private static final Pattern OPTION = Pattern.compile("([A-Za-z]+)=(\\S+)");
     private static final Pattern THREAD = pattern("(NAME): (.+)");
     private static final Pattern TOOK = pattern("(.*?)\\s*\\bin (DURATION)\\.\\.(DURATION)");
-    private static final Pattern EVENTS = Pattern.compile("events (\\w+) (in order|in any order)((?: \\S+)+)|events (\\w+) none");
+    private static final Pattern EVENTS =
+            Pattern.compile("events (\\w+) (in order|in any order)((?: \\S+)+)|events (\\w+) none");
     private static final Pattern TIMES = Pattern.compile("([A-Za-z_]+)(?:\\*(\\d+)(?:\\.\\.(\\d+))?)?");
 
     private static String anyOf(Enum<?>... constants) {

@@ -74,9 +74,9 @@ final class PoolContractEvents implements AutoCloseable {
             Map<Kind, List<String>> result = new EnumMap<>(Kind.class);
             RecordingFile.readAllEvents(file).stream()
                     .sorted(Comparator.comparing(RecordedEvent::getEndTime))
-                    .forEach(event -> kind(event).ifPresent(kind -> result.computeIfAbsent(
-                                    kind, none -> new ArrayList<>())
-                            .add(value(kind, event))));
+                    .forEach(event -> kind(event)
+                            .ifPresent(kind -> result.computeIfAbsent(kind, none -> new ArrayList<>())
+                                    .add(value(kind, event))));
             return result;
         } finally {
             Files.delete(file);

@@ -48,8 +48,7 @@ final class PoolContractRun implements AutoCloseable {
             Map.entry("leakThreshold", (builder, value) -> builder.leakThreshold(PoolContract.duration(value))),
             Map.entry("validateAfterIdle", (builder, value) -> builder.validateAfterIdle(PoolContract.duration(value))),
             Map.entry(
-                    "testBeforeAcquire",
-                    (builder, value) -> builder.testBeforeAcquire(Boolean.parseBoolean(value)))));
+                    "testBeforeAcquire", (builder, value) -> builder.testBeforeAcquire(Boolean.parseBoolean(value)))));
 
     /** What a case may count; see {@link #count}. */
     static final List<String> COUNTS = List.of(
@@ -193,9 +192,7 @@ final class PoolContractRun implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         return taken(
-                step,
-                words[0],
-                within < 0 ? pool.acquire() : pool.acquire(PoolContract.duration(words[within + 1])));
+                step, words[0], within < 0 ? pool.acquire() : pool.acquire(PoolContract.duration(words[within + 1])));
     }
 
     /** Which session it is, said as the case says it if that is true. */
@@ -346,12 +343,11 @@ final class PoolContractRun implements AutoCloseable {
             }
             long value = count(matcher.group(1), now);
             long bound = Long.parseLong(matcher.group(3));
-            boolean met =
-                    switch (matcher.group(2)) {
-                        case "=" -> value == bound;
-                        case "<=" -> value <= bound;
-                        default -> value >= bound;
-                    };
+            boolean met = switch (matcher.group(2)) {
+                case "=" -> value == bound;
+                case "<=" -> value <= bound;
+                default -> value >= bound;
+            };
             if (!met) {
                 return "expected " + check + ", was " + value;
             }
@@ -408,7 +404,10 @@ final class PoolContractRun implements AutoCloseable {
         database.close(Duration.ZERO);
         await(end, "total=0", "connecting=0");
         if (pool.stats().opened() != pool.stats().closed()) {
-            throw failure(end, "opened " + pool.stats().opened() + ", closed " + pool.stats().closed());
+            throw failure(
+                    end,
+                    "opened " + pool.stats().opened() + ", closed "
+                            + pool.stats().closed());
         }
     }
 
