@@ -1,0 +1,343 @@
+package io.forgeloom.database;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.error.ForgeException;
+import io.forgeloom.testing.FaultyLink;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.ThreadLeaks;
+import io.forgeloom.testing.WithDatabase;
+import java.lang.management.ManagementFactory;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestReporter;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/**
+ * Users who leave their connections as bad as JDBC allows, while the network is cut, the server refuses, backends are
+ * ended and users interrupted: no place of the pool is lost, no user meets what another left, and heap and threads are
+ * at the end as they were after the warm-up. The faults follow from a seed; how the threads meet them does not.
+ */
+@WithDatabase(expectNoConnections = true)
+@ExtendWith(ThreadLeaks.class)
+class PoolSoakTest {
+
+    private static final int USERS = 64;
+    private static final int SIZE = 8;
+    private static final Duration SOON = Duration.ofSeconds(20);
+
+    /** In the long form a leak of some 20 bytes for each use is more than that. */
+    private static final long HEAP_GROWTH = 8 << 20;
+
+    /** What a pool at rest may have: its upkeep and the like. */
+    private static final int OWN_THREADS = 3;
+
+    /** The JDK's own: carriers come and go with what pins them. */
+    private static final int PLATFORM_THREADS = 4;
+
+    private static final String LOOK =
+            "SELECT concat_ws(' ', current_setting('search_path'), current_setting('default_transaction_read_only'),"
+                    + " current_setting('default_transaction_isolation'), current_setting('transaction_isolation'),"
+                    + " pg_current_xact_id_if_assigned())";
+    private static final String CLEAN = "elsewhere off read committed read committed";
+
+    private final Logger logger = Logger.getLogger("io.forgeloom.database");
+    private final Queue<String> contaminations = new ConcurrentLinkedQueue<>();
+    private final Queue<String> surprises = new ConcurrentLinkedQueue<>();
+    private final AtomicLong acquired = new AtomicLong();
+    private final AtomicLong committed = new AtomicLong();
+    private final AtomicLong uncertain = new AtomicLong();
+    private final AtomicLong failures = new AtomicLong();
+    private final AtomicLong faults = new AtomicLong();
+
+    /** Each refusal of the server is a warning, and there are thousands. */
+    @BeforeEach
+    void silenceTheLog() {
+        logger.setLevel(Level.OFF);
+    }
+
+    @AfterEach
+    void restoreTheLog() {
+        logger.setLevel(null);
+    }
+
+    @Test
+    @Timeout(60)
+    void nothingIsLostOrLeftBehindInSecondsOfFaults(TestDatabase server, TestReporter reporter) throws Exception {
+        soak(server, 7, Duration.ofSeconds(5), reporter);
+    }
+
+    @Test
+    @Tag("long")
+    @Timeout(480)
+    void nothingIsLostOrLeftBehindInMinutesOfFaults(TestDatabase server, TestReporter reporter) throws Exception {
+        soak(server, System.nanoTime(), Duration.ofMinutes(5), reporter);
+    }
+
+    private void soak(TestDatabase server, long seed, Duration length, TestReporter reporter) throws Exception {
+        server.execute("CREATE TABLE public.kept (id bigint); CREATE TABLE public.left_open (id bigint)");
+        SplittableRandom random = new SplittableRandom(seed);
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(DatabaseConfig.builder(link.url())
+                        .poolSize(SIZE)
+                        .poolTimeout(Duration.ofSeconds(2))
+                        .slowStatementThreshold(Duration.ZERO)
+                        .build())) {
+            load(server, link, db, random.split(), length.dividedBy(5));
+            takeAll(db, seed);
+            State before = State.now(db, OWN_THREADS);
+            load(server, link, db, random.split(), length);
+            takeAll(db, seed);
+            State after = State.now(db, before.threads());
+
+            PoolStats stats = db.primary().stats();
+            long rows = Long.parseLong(String.valueOf(server.query("SELECT count(*) FROM public.kept")));
+            String figures = "seed " + seed + ": " + acquired + " acquired, " + committed + " committed, " + failures
+                    + " failed, " + faults + " faults, sessions " + stats.opened() + " opened and " + stats.closed()
+                    + " closed, before " + before + ", after " + after;
+            reporter.publishEntry("soak", figures);
+            assertEquals(List.of(), List.copyOf(contaminations), figures);
+            assertEquals(List.of(), List.copyOf(surprises), figures);
+            assertEquals(
+                    "0", server.query("SELECT count(*) FROM public.left_open"), "what nobody committed: " + figures);
+            assertTrue(
+                    rows >= committed.get() && rows <= committed.get() + uncertain.get(),
+                    rows + " rows, " + uncertain + " uncertain: " + figures);
+            assertTrue(committed.get() > 50 && failures.get() > 10 && faults.get() > 20, figures);
+            assertTrue(after.heap() - before.heap() <= HEAP_GROWTH, figures);
+            assertTrue(after.platformThreads() - before.platformThreads() <= PLATFORM_THREADS, figures);
+        }
+    }
+
+    /** What must be the same before and after: bytes of heap after a collection, and threads. */
+    private record State(long heap, int platformThreads, int threads) {
+
+        static State now(Database db, int threads) throws InterruptedException {
+            await("no opener", () -> db.primary().stats().connecting() == 0);
+            await(threads + " threads of the pool", () -> ThreadLeaks.alive().size() <= threads);
+            long least = Long.MAX_VALUE;
+            for (int i = 0; i < 3; i++) {
+                System.gc();
+                least = Math.min(
+                        least,
+                        ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
+            }
+            return new State(
+                    least,
+                    ManagementFactory.getThreadMXBean().getThreadCount(),
+                    ThreadLeaks.alive().size());
+        }
+
+        @Override
+        public String toString() {
+            return heap / 1024 + " KiB, " + platformThreads + " platform threads, " + threads + " of the pool";
+        }
+    }
+
+    private interface Condition {
+        boolean holds() throws SQLException;
+    }
+
+    private static void await(String what, Condition condition) throws InterruptedException {
+        long deadline = System.nanoTime() + SOON.toNanos();
+        try {
+            while (!condition.holds()) {
+                assertTrue(System.nanoTime() < deadline, "not within " + SOON + ": " + what);
+                Thread.sleep(20);
+            }
+        } catch (SQLException e) {
+            throw new AssertionError(what, e);
+        }
+    }
+
+    /** Every place can be had at once, each session in it is clean, and there is not one more. */
+    private void takeAll(Database db, long seed) throws SQLException {
+        List<Connection> all = new ArrayList<>();
+        while (all.size() < SIZE) {
+            Connection connection = db.primary().acquire(SOON);
+            try {
+                inspect(connection);
+                all.add(connection);
+            } catch (SQLException e) {
+                // Cut when it was free, and used a moment before: the one to learn it is the next user.
+                connection.close();
+            }
+        }
+        PoolStats stats = db.primary().stats();
+        assertEquals(SIZE, stats.active(), "seed " + seed + ": " + stats);
+        assertEquals(SIZE, stats.opened() - stats.closed(), "seed " + seed + ": " + stats);
+        assertEquals(0, stats.waiting(), "seed " + seed + ": " + stats);
+        assertEquals(
+                AcquireException.Reason.EXHAUSTED,
+                assertThrows(AcquireException.class, () -> db.primary().acquire(Duration.ZERO))
+                        .reason());
+        for (Connection connection : all) {
+            connection.close();
+        }
+        assertEquals(SIZE, db.primary().stats().idle(), "seed " + seed);
+    }
+
+    // ---- faults ----
+
+    private void load(TestDatabase server, FaultyLink link, Database db, SplittableRandom random, Duration length)
+            throws Exception {
+        long end = System.nanoTime() + length.toNanos();
+        List<Thread> users = new ArrayList<>();
+        for (int i = 0; i < USERS; i++) {
+            SplittableRandom own = random.split();
+            users.add(Thread.ofVirtual().name("user-" + i).start(() -> {
+                while (System.nanoTime() < end) {
+                    act(db, own);
+                }
+            }));
+        }
+        while (System.nanoTime() < end) {
+            fault(server, link, users, random);
+            // Long enough for some sessions to be opened and used between two faults.
+            Thread.sleep(40 + random.nextInt(40));
+        }
+        link.heal();
+        for (Thread user : users) {
+            assertTrue(user.join(SOON), user + " is stuck: " + db.primary().stats());
+        }
+    }
+
+    private void fault(TestDatabase server, FaultyLink link, List<Thread> users, SplittableRandom random)
+            throws InterruptedException, SQLException {
+        faults.incrementAndGet();
+        int length = 5 + random.nextInt(30);
+        switch (random.nextInt(5)) {
+            case 0 -> link.cut();
+            case 1 -> {
+                link.refuse(true);
+                Thread.sleep(length);
+                link.heal();
+            }
+            case 2 -> {
+                link.delay(Duration.ofMillis(2));
+                Thread.sleep(length * 4L);
+                link.heal();
+            }
+            case 3 ->
+                server.execute("SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity"
+                        + " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                        + " AND backend_type = 'client backend' ORDER BY pid OFFSET " + random.nextInt(SIZE)
+                        + " LIMIT 1) victim");
+            default -> users.get(random.nextInt(users.size())).interrupt();
+        }
+    }
+
+    // ---- users ----
+
+    private void act(Database db, SplittableRandom random) {
+        int what = random.nextInt(8);
+        try {
+            switch (what) {
+                case 0, 1 ->
+                    db.withConnection(c -> {
+                        inspect(c);
+                        return null;
+                    });
+                case 2, 3 -> transaction(db);
+                default -> leave(db, what, random.nextBoolean());
+            }
+        } catch (SQLException | ForgeException | CancellationException e) {
+            failures.incrementAndGet();
+        } catch (RuntimeException | Error e) {
+            surprises.add(e.toString());
+        }
+        // The next use begins without the flag.
+        if (Thread.interrupted()) {
+            failures.incrementAndGet();
+        }
+    }
+
+    private void transaction(Database db) {
+        boolean done = false;
+        uncertain.incrementAndGet();
+        try {
+            db.inTransaction(tx -> {
+                execute(tx.connection(), "INSERT INTO public.kept VALUES (1)");
+                return null;
+            });
+            done = true;
+        } finally {
+            if (done) {
+                committed.incrementAndGet();
+                uncertain.decrementAndGet();
+            }
+        }
+    }
+
+    /** Uses the pool as a DataSource and leaves as much behind as JDBC can. */
+    private void leave(Database db, int what, boolean alsoWork) throws SQLException {
+        try (Connection c = db.primary().getConnection()) {
+            inspect(c);
+            switch (what) {
+                case 4 -> c.setAutoCommit(false);
+                case 5 -> {
+                    c.setReadOnly(true);
+                    c.setAutoCommit(alsoWork);
+                    execute(c, "SELECT 1");
+                    return;
+                }
+                case 6 -> {
+                    c.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
+                    c.setAutoCommit(false);
+                    c.setSavepoint();
+                }
+                default -> {
+                    c.setSchema("public");
+                    c.setNetworkTimeout(Runnable::run, 20_000);
+                    c.setAutoCommit(false);
+                }
+            }
+            execute(c, "INSERT INTO public.left_open VALUES (1)");
+            if (alsoWork) {
+                // The transaction is a failed one from here on.
+                assertThrows(SQLException.class, () -> execute(c, "SELECT 1/0"));
+            }
+        }
+    }
+
+    private static void execute(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    /** Notes what a connection that was just acquired has of its last user, as driver and server see it. */
+    private void inspect(Connection c) throws SQLException {
+        acquired.incrementAndGet();
+        String seen;
+        boolean open = ((ConnectionHandle) c).session().session.inTransaction();
+        String driver = c.getAutoCommit() + " " + c.isReadOnly() + " " + open + " " + c.getNetworkTimeout();
+        try (Statement statement = c.createStatement();
+                ResultSet row = statement.executeQuery(LOOK)) {
+            row.next();
+            seen = row.getString(1);
+        }
+        if (!CLEAN.equals(seen) || !driver.equals("true false false 0")) {
+            contaminations.add(driver + ", " + seen);
+        }
+    }
+}
