@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -40,6 +41,7 @@ public final class ConnectionPool implements DataSource {
     private final PgConnector connector;
     private final SessionPool sessions;
     private final Duration acquireTimeout;
+    private final long acquireTimeoutNanos;
     private final Duration connectTimeout;
     private final boolean testBeforeAcquire;
     private final long validateAfterIdleNanos;
@@ -50,6 +52,7 @@ public final class ConnectionPool implements DataSource {
         this.connector = connector;
         this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
         this.acquireTimeout = config.poolTimeout();
+        this.acquireTimeoutNanos = acquireTimeout.toNanos();
         this.connectTimeout = config.connectTimeout();
         this.testBeforeAcquire = config.testBeforeAcquire();
         this.validateAfterIdleNanos = config.validateAfterIdle().toNanos();
@@ -83,7 +86,7 @@ public final class ConnectionPool implements DataSource {
      * @throws AcquireException saying why there was none
      */
     public Connection acquire() {
-        return lease(Deadline.after(acquireTimeout));
+        return lease(System.nanoTime(), acquireTimeoutNanos);
     }
 
     /**
@@ -102,15 +105,23 @@ public final class ConnectionPool implements DataSource {
 
     /** As {@link #acquire()}, with the type that transactions are run on. */
     ConnectionHandle lease(Deadline deadline) {
-        long begin = System.nanoTime();
+        return lease(System.nanoTime(), deadline.remainingNanos());
+    }
+
+    private ConnectionHandle lease(long begin, long timeoutNanos) {
+        // One reading of the clock where nobody waits: it may cost as much as all the rest of an acquire.
+        long now = begin;
         while (true) {
-            PooledSession session = take(begin, deadline);
-            long now = System.nanoTime();
+            PooledSession session = takeFree(begin);
+            if (session == null) {
+                session = await(begin, timeoutNanos);
+                now = System.nanoTime();
+            }
             session.heldSinceNanos = now;
             session.holder = Thread.currentThread();
             boolean fit = false;
             try {
-                fit = isFit(session, now, deadline);
+                fit = isFit(session, now, begin + timeoutNanos);
                 if (fit) {
                     return new ConnectionHandle(this, session);
                 }
@@ -123,16 +134,22 @@ public final class ConnectionPool implements DataSource {
                     sessions.dispose(session);
                 }
             }
+            // The trial took its time.
+            now = System.nanoTime();
         }
     }
 
-    private PooledSession take(long begin, Deadline deadline) {
+    private @Nullable PooledSession takeFree(long begin) {
         // An interrupted virtual thread would lose its socket at the first read: refuse before it costs a session.
         if (Thread.currentThread().isInterrupted()) {
             throw refusal(Reason.INTERRUPTED, begin, null);
         }
+        return sessions.takeFree();
+    }
+
+    private PooledSession await(long begin, long timeoutNanos) {
         try {
-            PooledSession session = sessions.take(deadline);
+            PooledSession session = sessions.await(begin + timeoutNanos - System.nanoTime());
             if (session == null) {
                 throw refusal(reasonNow(), begin, null);
             }
@@ -144,7 +161,7 @@ public final class ConnectionPool implements DataSource {
     }
 
     /** Whether the session may be handed out: known to be alive, or proved to be. */
-    private boolean isFit(PooledSession session, long now, Deadline deadline) {
+    private boolean isFit(PooledSession session, long now, long untilNanos) {
         if (session.session.isClosed()) {
             return false;
         }
@@ -153,7 +170,7 @@ public final class ConnectionPool implements DataSource {
         if (!testBeforeAcquire || !due) {
             return true;
         }
-        long seconds = Math.min(deadline.remaining().toSeconds(), connectTimeout.toSeconds());
+        long seconds = Math.min(TimeUnit.NANOSECONDS.toSeconds(untilNanos - now), connectTimeout.toSeconds());
         try {
             if (!session.session.connection().isValid((int) Math.max(1, seconds))) {
                 return false;

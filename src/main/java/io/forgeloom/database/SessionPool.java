@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The sessions with one server and the queue of those who wait for one. Knows nothing of JDBC's rules: a session goes out
- * by {@link #take} and comes back by {@link #give} or {@link #dispose}, exactly once. Safe for use by many threads.
+ * by {@link #takeFree} or {@link #await} and comes back by {@link #give} or {@link #dispose}, exactly once. Safe for use by many threads.
  */
 final class SessionPool {
 
@@ -149,28 +149,40 @@ final class SessionPool {
 
     // ---- take and give ----
 
+    /** A session that is free now, untried; null if there is none, if others wait for one, or if the pool is closed. */
+    @Nullable
+    PooledSession takeFree() {
+        // Barging is for an empty queue only; the semaphore's own tryAcquire() always barges.
+        if (closed || available.hasQueuedThreads() || !available.tryAcquire()) {
+            return null;
+        }
+        return popOrPassOn();
+    }
+
     /**
-     * A session, untried; null when the deadline has passed or the pool is closed.
+     * A session, untried, in turn; null when the time has passed or the pool is closed.
      *
      * @throws InterruptedException with nothing taken
      */
     @Nullable
-    PooledSession take(Deadline deadline) throws InterruptedException {
+    PooledSession await(long timeoutNanos) throws InterruptedException {
         if (closed) {
             return null;
         }
-        // Barging is for an empty queue only; the semaphore's own tryAcquire() always barges.
-        if (available.hasQueuedThreads() || !available.tryAcquire()) {
-            waiters.incrementAndGet();
-            try {
-                openIfNeeded();
-                if (!available.tryAcquire(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
-                    return null;
-                }
-            } finally {
-                waiters.decrementAndGet();
+        waiters.incrementAndGet();
+        try {
+            openIfNeeded();
+            if (!available.tryAcquire(timeoutNanos, TimeUnit.NANOSECONDS)) {
+                return null;
             }
+        } finally {
+            waiters.decrementAndGet();
         }
+        return popOrPassOn();
+    }
+
+    /** The session that the caller's permit stands for; if the pool is closed, the permit is for the next one to hear it. */
+    private @Nullable PooledSession popOrPassOn() {
         PooledSession session = pop();
         if (session == null) {
             available.release();
