@@ -7,7 +7,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,9 +19,8 @@ import org.jspecify.annotations.Nullable;
 final class SessionHygiene {
 
     // The parts of DISCARD ALL, less DEALLOCATE ALL and DISCARD PLANS: the driver's prepared statements and their plans
-    // stay. Those that the user prepared by SQL are dropped by name; if there is none, the loop costs some 20 us. In
-    // one
-    // message they are one transaction.
+    // stay. The names of those that the user prepared by SQL come back, to be dropped by a second message. (A DO block
+    // would drop them in this one, and cost 60 us each time to find that there is none.)
     private static final String RESET = """
             CLOSE ALL;
             SET SESSION AUTHORIZATION DEFAULT;
@@ -29,13 +30,7 @@ final class SessionHygiene {
             SELECT pg_catalog.pg_advisory_unlock_all();
             DISCARD TEMP;
             DISCARD SEQUENCES;
-            DO LANGUAGE plpgsql $$
-            DECLARE name text;
-            BEGIN
-                FOR name IN SELECT p.name FROM pg_catalog.pg_prepared_statements AS p WHERE p.from_sql LOOP
-                    EXECUTE pg_catalog.format('DEALLOCATE %I', name);
-                END LOOP;
-            END $$""";
+            SELECT name FROM pg_catalog.pg_prepared_statement() WHERE from_sql""";
 
     /** For each answer of the server, and for all of the cleaning where the driver's connection was unwrapped. */
     private static final Duration LIMIT = Duration.ofSeconds(5);
@@ -159,7 +154,7 @@ final class SessionHygiene {
             connection.setNetworkTimeout(Runnable::run, (int) LIMIT.toMillis());
             restoreJdbc(session, changed, unwrapped);
             if (needsReset(session, touch, used)) {
-                session.send(RESET);
+                deallocate(session, session.send(RESET));
                 session.dropNotifications();
                 session.acceptReported();
             }
@@ -170,6 +165,14 @@ final class SessionHygiene {
             ConnectionPool.LOG.log(
                     Level.DEBUG, () -> poolName + ": a released session could not be cleaned and is ended", e);
             return false;
+        }
+    }
+
+    private static void deallocate(PgSession session, List<String> prepared) throws SQLException {
+        if (!prepared.isEmpty()) {
+            session.send(prepared.stream()
+                    .map(name -> "DEALLOCATE \"" + name.replace("\"", "\"\"") + "\"")
+                    .collect(Collectors.joining("; ")));
         }
     }
 

@@ -3,10 +3,13 @@ package io.forgeloom.database;
 /**
  * When the state of a session is reset as its connection is released: roles, settings, advisory locks, {@code LISTEN},
  * temporary tables, held cursors, statements prepared by SQL. The thread that releases does it, before anyone else can
- * have the session; a session that cannot be reset within 5 s is ended. Immutable, safe for use by many threads.
+ * have the session. A session whose server does not answer that within 5 s, or on which something was done that no
+ * statement takes back ({@code LOAD}, {@code setseed}, a replication slot), is ended. Immutable, safe for use by many
+ * threads.
  *
  * <p>Whatever is chosen here, a transaction left open is rolled back, never committed, statements are closed, and what
- * was changed through JDBC (auto-commit, isolation, read-only, schema, time limits, …) is as before.
+ * was changed through JDBC (auto-commit, isolation, read-only, schema, time limits, …) is as before. An object of the
+ * driver that was unwrapped must not be used after the release.
  */
 public sealed interface SessionReset {
 
@@ -19,7 +22,8 @@ public sealed interface SessionReset {
      * <p>Not seen is what a plain statement causes out of sight: functions that are called by triggers, views, rules,
      * row security, operators, casts, defaults and domains, functions called in attribute notation ({@code t.f}), and
      * functions that took the name of one of PostgreSQL's own after the pool was started. If those of your schema
-     * change the session, choose {@link #always()}.
+     * change the session, choose {@link #always()}. What {@code currval} and {@code lastval} remember is no reason for a
+     * reset, since every INSERT may change it.
      */
     record WhenTouched() implements SessionReset {}
 

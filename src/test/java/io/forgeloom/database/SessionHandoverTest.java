@@ -9,6 +9,8 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.agroal.api.AgroalDataSource;
 import io.agroal.api.configuration.supplier.AgroalDataSourceConfigurationSupplier;
 import io.forgeloom.testing.FaultyLink;
+import io.forgeloom.testing.NeedsCluster;
+import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.WithDatabase;
 import java.sql.Connection;
@@ -204,6 +206,30 @@ class SessionHandoverTest {
             assertTrue(name != null && name.startsWith("S_"), name);
             assertEquals(name, db.withConnection(c -> Contamination.ask(c, plans)));
             assertEquals(1, db.primary().stats().opened());
+        }
+    }
+
+    @Test
+    @NeedsCluster
+    void aReplicasSessionIsResetAsWell() throws Exception {
+        try (PostgresCluster cluster = PostgresCluster.builder().replicas(1).start();
+                Database db =
+                        Database.open(DatabaseConfig.builder(cluster.primary().url())
+                                .replicaUrls(List.of(cluster.replicas().get(0).url()))
+                                .readFromReplica(true)
+                                .replicaPoolSize(1)
+                                .build())) {
+            for (int i = 0; i < 2; i++) {
+                try (Connection connection = db.readPool().acquire()) {
+                    assertEquals("t", Contamination.ask(connection, "SELECT pg_is_in_recovery()"));
+                    assertEquals(
+                            "0",
+                            Contamination.ask(
+                                    connection, "SELECT count(*) FROM pg_prepared_statements WHERE from_sql"));
+                    Contamination.run(connection, "SET a.b = 1", "PREPARE leftover AS SELECT 1");
+                }
+            }
+            assertEquals(1, db.readPool().stats().opened());
         }
     }
 

@@ -1,18 +1,23 @@
 package io.forgeloom.internal.pg;
 
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLWarning;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.core.BaseConnection;
+import org.postgresql.core.Field;
 import org.postgresql.core.NativeQuery;
 import org.postgresql.core.Query;
 import org.postgresql.core.QueryExecutor;
+import org.postgresql.core.ResultCursor;
 import org.postgresql.core.ResultHandlerBase;
 import org.postgresql.core.SqlCommand;
 import org.postgresql.core.TransactionState;
+import org.postgresql.core.Tuple;
 
 /**
  * One session with a server, and what the driver knows of it without asking. One thread at a time, but for
@@ -129,19 +134,23 @@ public final class PgSession implements AutoCloseable {
     }
 
     /**
-     * Sends statements as one message of the simple protocol, whatever mode the driver is in, and drops their results.
-     * One round trip; the driver's prepared statements are left alone.
+     * Sends statements as one message of the simple protocol, whatever mode the driver is in. One round trip; the
+     * driver's prepared statements are left alone.
+     *
+     * @return the first column of the last result that has rows, as text; other results are dropped
      */
-    public void send(String statements) throws SQLException {
+    public List<String> send(String statements) throws SQLException {
         // Through the driver's parser they would become a message each.
         QueryExecutor executor = base.getQueryExecutor();
+        Silent results = new Silent();
         executor.execute(
                 executor.wrap(List.of(new NativeQuery(statements, SqlCommand.BLANK))),
                 null,
-                new Silent(),
+                results,
                 0,
                 0,
                 QueryExecutor.QUERY_EXECUTE_AS_SIMPLE | QueryExecutor.QUERY_SUPPRESS_BEGIN);
+        return results.last;
     }
 
     /** Forgets the notifications that have arrived and that nobody has asked for. No round trip. */
@@ -183,8 +192,21 @@ public final class PgSession implements AutoCloseable {
         }
     }
 
-    /** Throws the first error when the server has answered all; rows and warnings are dropped. */
+    /** Throws the first error when the server has answered all, keeps one column, and drops warnings. */
     private static final class Silent extends ResultHandlerBase {
+
+        List<String> last = List.of();
+
+        @Override
+        public void handleResultRows(Query from, Field[] fields, List<Tuple> rows, @Nullable ResultCursor cursor) {
+            List<String> column = new ArrayList<>(rows.size());
+            for (Tuple row : rows) {
+                byte[] value = row.get(0);
+                column.add(value == null ? "" : new String(value, StandardCharsets.UTF_8));
+            }
+            last = column;
+        }
+
         @Override
         public void handleWarning(SQLWarning warning) {}
     }
