@@ -7,6 +7,7 @@ import io.forgeloom.internal.jdbc.WrappedCallableStatement;
 import io.forgeloom.internal.jdbc.WrappedPreparedStatement;
 import io.forgeloom.internal.jdbc.WrappedResultSet;
 import io.forgeloom.internal.jdbc.WrappedStatement;
+import java.io.EOFException;
 import java.lang.System.Logger.Level;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -20,12 +21,12 @@ import java.sql.SQLClientInfoException;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,10 +36,18 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConnectionHandle extends ForwardingConnection implements StatementOwner {
 
+    /** How long the round trip may take after which a cancel request of the past can hit nobody. */
+    private static final Duration CANCEL_SETTLED = Duration.ofSeconds(1);
+
     private final ConnectionPool pool;
     private final PooledSession session;
     private final Connection connection;
-    private final AtomicBoolean released = new AtomicBoolean();
+
+    /** The session's {@link PooledSession#holds} while this handle holds it. */
+    private final int hold;
+
+    /** Given back with the session; a handle that is dropped takes it along, which {@link SessionWatch} notices. */
+    private PooledSession.@Nullable Claim claim;
 
     /** Statements that the user has not closed. One thread at a time, as the fields below. */
     private final List<WrappedStatement> statements = new ArrayList<>(2);
@@ -56,6 +65,18 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         this.pool = pool;
         this.session = session;
         this.connection = session.session.connection();
+        this.claim = session.takeClaim();
+        this.hold = session.holds.incrementAndGet();
+    }
+
+    private boolean isReleased() {
+        return session.holds.get() != hold;
+    }
+
+    /** Whether a loss of the connection is to be laid to an interrupt: it closes the socket that a virtual thread is in. */
+    static boolean mayBeInterrupt() {
+        Thread thread = Thread.currentThread();
+        return thread.isVirtual() && thread.isInterrupted();
     }
 
     /** The session itself, for those who run transactions on it. */
@@ -205,7 +226,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public void close() throws SQLException {
-        if (managed && !released.get()) {
+        if (managed && !isReleased()) {
             refuseIfManaged("close()");
         }
         release();
@@ -213,15 +234,18 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     /** Gives the connection back, cleaned; a session that cannot be cleaned is ended. Doing it again does nothing. */
     void release() {
-        if (!released.compareAndSet(false, true)) {
+        if (!session.holds.compareAndSet(hold, hold + 1)) {
             return;
         }
         boolean clean = false;
         // A pending interrupt would close the socket of a virtual thread at the first read of the cleaning.
         boolean interrupted = Thread.interrupted();
         try {
-            clean = !lost && clean();
+            clean = !lost && session.session.settleCancels(CANCEL_SETTLED) && clean();
         } finally {
+            session.unwrapped = null;
+            session.returnClaim(claim);
+            claim = null;
             pool.release(session, clean);
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -267,25 +291,31 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public boolean isClosed() {
-        return released.get() || session.session.isClosed();
+        return isReleased() || session.session.isClosed();
     }
 
     @Override
     public boolean isValid(int timeout) throws SQLException {
-        return !released.get() && connection.isValid(timeout);
+        return !isReleased() && connection.isValid(timeout);
     }
 
     @Override
     public void abort(Executor executor) throws SQLException {
-        if (!released.get()) {
+        if (!isReleased()) {
             lost = true;
+            session.orphan = true;
             connection.abort(executor);
         }
     }
 
     @Override
     public <T> T unwrap(Class<T> type) throws SQLException {
-        return type.isInstance(this) ? type.cast(this) : delegate().unwrap(type);
+        if (type.isInstance(this)) {
+            return type.cast(this);
+        }
+        T raw = delegate().unwrap(type);
+        session.unwrapped = this;
+        return raw;
     }
 
     // ---- statements ----
@@ -297,7 +327,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public void requireOpen() throws SQLException {
-        if (released.get()) {
+        if (isReleased()) {
             throw new SQLException("The connection was given back to the pool", "08003");
         }
     }
@@ -314,19 +344,29 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public SQLException failed(SQLException failure) {
-        if (!lost && SqlState.isSessionLost(failure.getSQLState()) && !released.get()) {
+        if (isReleased() || !SqlState.isSessionLost(failure.getSQLState())) {
+            return failure;
+        }
+        if (!lost) {
             lost = true;
+            session.orphan |= isUnknownToServer(failure);
             // The interrupt of a virtual thread closes its own socket; the server has done nothing.
-            if (!Thread.currentThread().isInterrupted()) {
+            if (!mayBeInterrupt()) {
                 pool.suspect();
             }
         }
-        return failure;
+        String cut = session.cutBecause;
+        return cut == null ? failure : new SQLException(cut, "08006", failure);
+    }
+
+    /** Class 08 is what this side saw; with another, or where the stream ended, the server did it. */
+    private static boolean isUnknownToServer(SQLException failure) {
+        return String.valueOf(failure.getSQLState()).startsWith("08") && !(failure.getCause() instanceof EOFException);
     }
 
     @Override
     public void closed(WrappedStatement statement) {
-        if (!released.get()) {
+        if (!isReleased()) {
             statements.remove(statement);
         }
     }
@@ -432,6 +472,6 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public String toString() {
-        return "Connection[" + pool.name() + " #" + session.number + (released.get() ? ", released" : "") + "]";
+        return "Connection[" + pool.name() + " #" + session.number + (isReleased() ? ", released" : "") + "]";
     }
 }

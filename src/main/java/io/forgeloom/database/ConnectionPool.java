@@ -38,12 +38,14 @@ public final class ConnectionPool implements DataSource {
     static final System.Logger LOG = System.getLogger("io.forgeloom.database");
     private static final int HOLDERS_IN_MESSAGE = 5;
 
+    /** How long a session may take to answer before it is handed over; one that does not is replaced. */
+    private static final Duration TRIAL = Duration.ofSeconds(1);
+
     private final String name;
     private final PgConnector connector;
     private final SessionPool sessions;
     private final Upkeep upkeep;
     private final Duration acquireTimeout;
-    private final Duration connectTimeout;
     private final int maxWaiters;
     private final boolean testBeforeAcquire;
     private final long validateAfterIdleNanos;
@@ -54,7 +56,6 @@ public final class ConnectionPool implements DataSource {
         this.connector = connector;
         this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
         this.acquireTimeout = config.poolTimeout();
-        this.connectTimeout = config.connectTimeout();
         this.maxWaiters = config.maxWaiters();
         this.upkeep = new Upkeep(this, sessions, config);
         this.testBeforeAcquire = config.testBeforeAcquire();
@@ -169,7 +170,7 @@ public final class ConnectionPool implements DataSource {
                 return new ConnectionHandle(this, session);
             }
             // An interrupt closes the socket of a virtual thread; that says nothing about the server.
-            if (!Thread.currentThread().isInterrupted()) {
+            if (!ConnectionHandle.mayBeInterrupt()) {
                 suspect();
             }
             return null;
@@ -217,15 +218,12 @@ public final class ConnectionPool implements DataSource {
         return !testBeforeAcquire || !due || isAlive(session, deadline);
     }
 
-    /** Asks the server, and waits for the answer until the deadline or the connect timeout, whichever is first. */
+    /** Asks the server, and waits for the answer until the deadline, or one second, whichever is first. */
     boolean isAlive(PooledSession session, Deadline deadline) {
         int suspected = sessions.suspicion();
-        long seconds = Math.min(deadline.remaining().toSeconds(), connectTimeout.toSeconds());
-        try {
-            if (!session.session.connection().isValid((int) Math.max(1, seconds))) {
-                return false;
-            }
-        } catch (SQLException e) {
+        Duration limit = deadline.earlier(Deadline.after(TRIAL)).remaining();
+        if (!session.session.answers(limit)) {
+            session.orphan = true;
             return false;
         }
         session.trusted = suspected;
