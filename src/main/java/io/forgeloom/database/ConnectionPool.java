@@ -249,6 +249,11 @@ public final class ConnectionPool implements DataSource {
         sessions.suspect();
     }
 
+    /** Counts the calls of {@link #suspect}. */
+    int suspicion() {
+        return sessions.suspicion();
+    }
+
     /** What the slow-statement log needs of the clock; 0 where the log is off. */
     long statementStart() {
         return slowStatementNanos == 0 ? 0 : System.nanoTime();

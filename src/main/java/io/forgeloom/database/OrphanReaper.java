@@ -1,5 +1,6 @@
 package io.forgeloom.database;
 
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.BackendActivity;
@@ -170,8 +171,14 @@ final class OrphanReaper {
             gone.forEach(orphan -> orphan.gone.countDown());
             return !gone.isEmpty();
         } catch (SQLException e) {
-            // The server is down, or full, or refuses; the places come back by the clock.
-            ConnectionPool.LOG.log(Level.DEBUG, name + ": orphaned backends could not be ended, trying again", e);
+            // The server is down, or full, or refuses; the places come back by the clock. Only a refusal is news.
+            boolean refused = SqlState.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState());
+            ConnectionPool.LOG.log(
+                    refused ? Level.WARNING : Level.DEBUG,
+                    "{0}: {1} orphaned backends could not be ended, trying again: {2}",
+                    name,
+                    batch.size(),
+                    e.getMessage());
             return false;
         }
     }

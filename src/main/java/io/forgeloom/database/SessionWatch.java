@@ -51,7 +51,7 @@ final class SessionWatch {
     private static final long UPLOAD_BUFFER = 4 * 1024 * 1024;
 
     /** A session whose holder's thread has ended is taken back after this, if others wait for one. */
-    static final Duration ENDED_HOLDER = Duration.ofSeconds(10);
+    static final Duration ENDED_HOLDER = Duration.ofSeconds(5);
 
     /** A session inside the read or write that it entered {@code since}. */
     private record Wait(PooledSession session, long since) {

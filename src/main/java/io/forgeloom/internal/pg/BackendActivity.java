@@ -46,7 +46,7 @@ public record BackendActivity(State state, Instant since) {
     private static final String TERMINATE = """
             SELECT s.pid, s.backend_start, pg_catalog.pg_terminate_backend(s.pid)
             FROM pg_catalog.pg_stat_get_activity(NULL) AS s
-            JOIN pg_catalog.unnest(?::int4[], ?::timestamptz[]) AS o (pid, backend_start)
+            JOIN ROWS FROM (pg_catalog.unnest(?::int4[]), pg_catalog.unnest(?::timestamptz[])) AS o (pid, backend_start)
               ON s.pid = o.pid AND s.backend_start = o.backend_start
             """;
 
