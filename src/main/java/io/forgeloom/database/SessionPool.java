@@ -143,7 +143,7 @@ final class SessionPool {
         }
         add(first, suspicion());
         openIfNeeded();
-        watch.start();
+        watch.start(connector.watchable());
     }
 
     /**

@@ -50,7 +50,7 @@ final class SessionWatch {
     private static final long UPLOAD_BYTES = 256 * 1024;
     private static final long UPLOAD_BUFFER = 4 * 1024 * 1024;
 
-    /** A session whose holder's thread has ended is taken back after this, if others wait for one. */
+    /** A session that nobody uses and whose holder's thread has ended is taken back after this, if others wait for one. */
     static final Duration ENDED_HOLDER = Duration.ofSeconds(5);
 
     /** A session inside the read or write that it entered {@code since}. */
@@ -64,8 +64,8 @@ final class SessionWatch {
         }
     }
 
-    /** The thread that holds a session and has ended, and since when that is known. */
-    private record Ended(Thread holder, long since) {}
+    /** The thread that holds a session and has ended, and since when that is known and no other has used it. */
+    private record Ended(Thread holder, long exchanges, long since) {}
 
     private final String name;
     private final SessionPool pool;
@@ -97,7 +97,14 @@ final class SessionWatch {
         this.task = new BackgroundTask("forgeloom-watch-" + name, this::run);
     }
 
-    void start() {
+    void start(boolean watchable) {
+        if (!watchable) {
+            ConnectionPool.LOG.log(
+                    Level.WARNING,
+                    "{0}: sockets are not ours (socketFactory in the URL, or a driver loaded by another class loader):"
+                            + " sessions on a dead network are not noticed",
+                    name);
+        }
         task.start();
     }
 
@@ -153,6 +160,14 @@ final class SessionWatch {
             undecided(silent.size(), String.valueOf(e.getMessage()));
         }
         if (!dead.isEmpty()) {
+            // One line for all: with them, it is one network that died.
+            ConnectionPool.LOG.log(
+                    Level.WARNING,
+                    "{0}: {1} of {2} silent sessions were ended; the first: {3}",
+                    name,
+                    dead.size(),
+                    silent.size(),
+                    dead.get(0).session.cutBecause);
             pool.suspect();
         }
     }
@@ -237,7 +252,6 @@ final class SessionWatch {
             session.orphan = false;
             return false;
         }
-        ConnectionPool.LOG.log(Level.WARNING, session.cutBecause);
         return true;
     }
 
@@ -285,8 +299,10 @@ final class SessionWatch {
             if (holder == null || holder.isAlive() || session.dedicatedTo != null) {
                 continue;
             }
+            long exchanges = session.session.exchanges();
             Ended before = ended.get(session);
-            Ended known = before != null && before.holder == holder ? before : new Ended(holder, now);
+            boolean same = before != null && before.holder == holder && before.exchanges == exchanges;
+            Ended known = before != null && same ? before : new Ended(holder, exchanges, now);
             if (now - known.since < endedHolderNanos || session.session.blockedSince() != 0) {
                 still.put(session, known);
             } else {

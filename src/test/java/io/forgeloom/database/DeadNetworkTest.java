@@ -231,7 +231,7 @@ class DeadNetworkTest {
                     failures.add(e);
                 }
             });
-            assertFalse(user.join(Duration.ofMillis(2_800)), "cut although nobody could be asked: " + failures);
+            assertFalse(user.join(Duration.ofMillis(2_400)), "cut although nobody could be asked: " + failures);
             link.heal();
             assertTrue(user.join(SOON), "not asked again");
             assertEquals(1, failures.size());

@@ -13,10 +13,12 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.SynchronousQueue;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -52,50 +54,62 @@ class LateCancelTest {
     }
 
     private static void race(TestDatabase server, int count) throws Exception {
-        SplittableRandom random = new SplittableRandom(7);
-        SynchronousQueue<Statement> cancels = new SynchronousQueue<>();
-        int hits = 0;
-        try (Database db =
-                Database.open(DatabaseConfig.builder(server.url()).poolSize(1).build())) {
-            CountDownLatch done = new CountDownLatch(1);
-            Thread canceller = Thread.ofVirtual().name("canceller").start(() -> {
-                SplittableRandom when = new SplittableRandom(11);
-                while (done.getCount() > 0) {
-                    try {
-                        Statement statement = cancels.poll(10, TimeUnit.MILLISECONDS);
-                        if (statement != null) {
-                            LockSupport.parkNanos(when.nextLong(1_500_000));
-                            statement.cancel();
+        int pairs = 4;
+        AtomicInteger hits = new AtomicInteger();
+        ConcurrentLinkedQueue<Throwable> strays = new ConcurrentLinkedQueue<>();
+        try (Database db = Database.open(
+                DatabaseConfig.builder(server.url()).poolSize(pairs).build())) {
+            List<Thread> users = new ArrayList<>();
+            for (int pair = 0; pair < pairs; pair++) {
+                SplittableRandom random = new SplittableRandom(pair);
+                users.add(Thread.ofVirtual().name("user-" + pair).start(() -> {
+                    for (int i = 0; i < count / pairs && strays.isEmpty(); i++) {
+                        try {
+                            raceOnce(db, random, hits);
+                        } catch (SQLException | InterruptedException | AssertionError e) {
+                            strays.add(e);
                         }
-                    } catch (SQLException e) {
-                        assertEquals("08003", e.getSQLState());
-                    } catch (InterruptedException e) {
-                        return;
                     }
-                }
-            });
-            for (int i = 0; i < count; i++) {
-                try (Connection connection = db.primary().acquire();
-                        Statement statement = connection.createStatement()) {
-                    cancels.put(statement);
-                    statement.execute("SELECT pg_sleep(" + random.nextDouble(0.001) + ")");
-                } catch (SQLException e) {
-                    assertEquals(CANCELLED, e.getSQLState(), e.getMessage());
-                    hits++;
-                }
-                // The next user of the same session, whom nobody cancels.
-                try (Connection connection = db.primary().acquire();
-                        Statement statement = connection.createStatement()) {
-                    statement.execute("SELECT pg_sleep(0.0005)");
-                }
+                }));
             }
-            done.countDown();
-            assertTrue(canceller.join(SOON));
+            for (Thread user : users) {
+                assertTrue(user.join(Duration.ofMinutes(4)), user + " is stuck");
+            }
             System.out.println("figure: " + count + " cancel races, " + hits + " statements cancelled, "
                     + db.primary().stats().closed() + " sessions replaced");
-            assertTrue(hits > count / 20, "only " + hits + " statements were cancelled");
-            PoolConservation.check(db.primary(), 1);
+            assertEquals(List.of(), List.copyOf(strays));
+            assertTrue(hits.get() > count / 50, "only " + hits + " statements were cancelled");
+            PoolConservation.check(db.primary(), pairs);
         }
+    }
+
+    private static void raceOnce(Database db, SplittableRandom random, AtomicInteger hits)
+            throws SQLException, InterruptedException {
+        double seconds = random.nextDouble(0.002);
+        long moment = random.nextLong(3_000_000);
+        Thread canceller;
+        try (Connection connection = db.primary().acquire();
+                Statement statement = connection.createStatement()) {
+            canceller = Thread.ofVirtual().name("canceller").start(() -> {
+                LockSupport.parkNanos(moment);
+                try {
+                    statement.cancel();
+                } catch (SQLException e) {
+                    assertEquals("08003", e.getSQLState());
+                }
+            });
+            statement.execute("SELECT pg_sleep(" + seconds + ")");
+        } catch (SQLException e) {
+            assertEquals(CANCELLED, e.getSQLState(), e.getMessage());
+            hits.incrementAndGet();
+            return;
+        }
+        // The next user of the same session, the last that came back, whom nobody cancels.
+        try (Connection connection = db.primary().acquire();
+                Statement statement = connection.createStatement()) {
+            statement.execute("SELECT pg_sleep(0.0005)");
+        }
+        canceller.join();
     }
 
     @Test

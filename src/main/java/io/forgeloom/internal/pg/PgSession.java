@@ -130,6 +130,11 @@ public final class PgSession implements AutoCloseable {
         return wire.unanswered();
     }
 
+    /** Counts reads and writes: as long as it stands still, nobody uses the session. */
+    public long exchanges() {
+        return wire.exchanges();
+    }
+
     /** Whether bytes of the server wait for the driver to take them. */
     public boolean hasUnread() {
         return wire.hasUnread();

@@ -34,6 +34,9 @@ final class Wire {
     /** Bytes sent since the last one received. */
     private final AtomicLong unanswered = new AtomicLong();
 
+    /** Reads and writes that came to an end. */
+    private final AtomicLong exchanges = new AtomicLong();
+
     private final AtomicInteger cancelsSent = new AtomicInteger();
     private final AtomicInteger cancelsAnswered = new AtomicInteger();
 
@@ -93,6 +96,7 @@ final class Wire {
         if (from != socket) {
             return;
         }
+        exchanges.setOpaque(exchanges.getOpaque() + 1);
         if (blockedSince.getAndSet(0) == CUT) {
             blockedSince.set(CUT);
             throw new SocketException("cut, because the network is dead");
@@ -126,6 +130,10 @@ final class Wire {
 
     long unanswered() {
         return unanswered.getOpaque();
+    }
+
+    long exchanges() {
+        return exchanges.getOpaque();
     }
 
     /** Whether bytes have arrived that the driver has not taken yet: then it is slow, not the network. */
