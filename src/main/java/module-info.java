@@ -44,4 +44,8 @@ module io.forgeloom {
     // picocli sets the annotated fields of the commands by reflection. Nothing of this package is API.
     opens io.forgeloom.cli to
             info.picocli;
+
+    // The driver makes its sockets by a factory that it instantiates by name; ours tell when the network is silent.
+    opens io.forgeloom.internal.pg to
+            org.postgresql.jdbc;
 }

@@ -9,9 +9,8 @@ import io.forgeloom.internal.jdbc.WrappedPreparedStatement;
 import io.forgeloom.internal.jdbc.WrappedResultSet;
 import io.forgeloom.internal.jdbc.WrappedStatement;
 import io.forgeloom.internal.pg.DriverSettings;
+import java.io.EOFException;
 import java.lang.System.Logger.Level;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.CallableStatement;
@@ -24,6 +23,7 @@ import java.sql.SQLClientInfoException;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -38,25 +38,21 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConnectionHandle extends ForwardingConnection implements StatementOwner {
 
-    private static final VarHandle RELEASED;
-
-    static {
-        try {
-            RELEASED = MethodHandles.lookup().findVarHandle(ConnectionHandle.class, "released", boolean.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
+    /** How long the round trip may take after which a cancel request of the past can hit nobody. */
+    private static final Duration CANCEL_SETTLED = Duration.ofSeconds(1);
 
     private final ConnectionPool pool;
     private final PooledSession session;
     private final Connection connection;
 
+    /** The session's {@link PooledSession#holds} while this handle holds it. */
+    private final int hold;
+
+    /** Given back with the session; a handle that is dropped takes it along, which {@link SessionWatch} notices. */
+    private PooledSession.@Nullable Claim claim;
+
     /** Null while nobody records it. */
     private final PoolEvents.@Nullable Use use;
-
-    /** Set once, through {@link #RELEASED}: this object is all that an acquire allocates. */
-    private volatile boolean released;
 
     /** Statements that the user has not closed; null before the first. One thread at a time, as the fields below. */
     private @Nullable List<WrappedStatement> statements;
@@ -87,6 +83,18 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         this.pool = pool;
         this.session = session;
         this.connection = session.session.connection();
+        this.claim = session.takeClaim();
+        this.hold = session.holds.incrementAndGet();
+    }
+
+    private boolean isReleased() {
+        return session.holds.get() != hold;
+    }
+
+    /** Whether a loss of the connection is to be laid to an interrupt: it closes the socket that a virtual thread is in. */
+    static boolean mayBeInterrupt() {
+        Thread thread = Thread.currentThread();
+        return thread.isVirtual() && thread.isInterrupted();
     }
 
     /** The session itself, for those who run transactions on it. */
@@ -236,7 +244,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public void close() throws SQLException {
-        if (managed && !released) {
+        if (managed && !isReleased()) {
             refuseIfManaged("close()");
         }
         release();
@@ -244,7 +252,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     /** Gives the connection back, cleaned; a session that cannot be cleaned is ended. Doing it again does nothing. */
     void release() {
-        if (!RELEASED.compareAndSet(this, false, true)) {
+        if (!session.holds.compareAndSet(hold, hold + 1)) {
             return;
         }
         @Nullable CloseReason unfit = CloseReason.UNCLEAN;
@@ -253,13 +261,16 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         try {
             if (lost) {
                 unfit = CloseReason.LOST;
-            } else if (clean()) {
+            } else if (session.session.settleCancels(CANCEL_SETTLED) && clean()) {
                 unfit = null;
             }
         } finally {
             if (use != null) {
                 use.commit();
             }
+            session.unwrapped = null;
+            session.returnClaim(claim);
+            claim = null;
             pool.release(session, unfit);
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -287,18 +298,19 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public boolean isClosed() {
-        return released || session.session.isClosed();
+        return isReleased() || session.session.isClosed();
     }
 
     @Override
     public boolean isValid(int timeout) throws SQLException {
-        return !released && connection.isValid(timeout);
+        return !isReleased() && connection.isValid(timeout);
     }
 
     @Override
     public void abort(Executor executor) throws SQLException {
-        if (!released) {
+        if (!isReleased()) {
             lost = true;
+            session.orphan = true;
             connection.abort(executor);
         }
     }
@@ -309,6 +321,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
             return type.cast(this);
         }
         T drivers = delegate().unwrap(type);
+        session.unwrapped = this;
         unwrapped();
         return drivers;
     }
@@ -322,7 +335,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public void requireOpen() throws SQLException {
-        if (released) {
+        if (isReleased()) {
             throw new SQLException("The connection was given back to the pool", "08003");
         }
     }
@@ -355,19 +368,29 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public SQLException failed(SQLException failure) {
-        if (!lost && SqlState.isSessionLost(failure.getSQLState()) && !released) {
+        if (isReleased() || !SqlState.isSessionLost(failure.getSQLState())) {
+            return failure;
+        }
+        if (!lost) {
             lost = true;
+            session.orphan |= isUnknownToServer(failure);
             // The interrupt of a virtual thread closes its own socket; the server has done nothing.
-            if (!Thread.currentThread().isInterrupted()) {
+            if (!mayBeInterrupt()) {
                 pool.suspect();
             }
         }
-        return failure;
+        String cut = session.cutBecause;
+        return cut == null ? failure : new SQLException(cut, "08006", failure);
+    }
+
+    /** Class 08 is what this side saw; with another, or where the stream ended, the server did it. */
+    private static boolean isUnknownToServer(SQLException failure) {
+        return String.valueOf(failure.getSQLState()).startsWith("08") && !(failure.getCause() instanceof EOFException);
     }
 
     @Override
     public void closed(WrappedStatement statement) {
-        if (!released && statements != null) {
+        if (!isReleased() && statements != null) {
             statements.remove(statement);
         }
     }
@@ -483,6 +506,6 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public String toString() {
-        return "Connection[" + pool.name() + " #" + session.number + (released ? ", released" : "") + "]";
+        return "Connection[" + pool.name() + " #" + session.number + (isReleased() ? ", released" : "") + "]";
     }
 }

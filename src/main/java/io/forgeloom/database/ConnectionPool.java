@@ -35,6 +35,9 @@ public final class ConnectionPool implements DataSource {
 
     static final System.Logger LOG = System.getLogger("io.forgeloom.database");
 
+    /** How long a session may take to answer before it is handed over; one that does not is replaced. */
+    private static final Duration TRIAL = Duration.ofSeconds(1);
+
     private final String name;
     private final PgConnector connector;
     private final SessionPool sessions;
@@ -42,7 +45,6 @@ public final class ConnectionPool implements DataSource {
     private final Upkeep upkeep;
     private final SessionHygiene hygiene;
     private final Duration acquireTimeout;
-    private final Duration connectTimeout;
     private final boolean testBeforeAcquire;
     private final long validateAfterIdleNanos;
     private final long slowStatementNanos;
@@ -59,7 +61,6 @@ public final class ConnectionPool implements DataSource {
         this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
         this.hygiene = new SessionHygiene(name, config.sessionReset(), harmless);
         this.acquireTimeout = config.poolTimeout();
-        this.connectTimeout = config.connectTimeout();
         this.refusals = new Refusals(name, connector, sessions, config);
         this.upkeep = new Upkeep(this, sessions, config);
         this.testBeforeAcquire = config.testBeforeAcquire();
@@ -189,7 +190,7 @@ public final class ConnectionPool implements DataSource {
                 return new ConnectionHandle(this, session);
             }
             // An interrupt closes the socket of a virtual thread; that says nothing about the server.
-            if (!Thread.currentThread().isInterrupted()) {
+            if (!ConnectionHandle.mayBeInterrupt()) {
                 suspect();
             }
             return null;
@@ -237,15 +238,12 @@ public final class ConnectionPool implements DataSource {
         return !testBeforeAcquire || !due || isAlive(session, deadline);
     }
 
-    /** Asks the server, and waits for the answer until the deadline or the connect timeout, whichever is first. */
+    /** Asks the server, and waits for the answer until the deadline, or one second, whichever is first. */
     boolean isAlive(PooledSession session, Deadline deadline) {
         int suspected = sessions.suspicion();
-        long seconds = Math.min(deadline.remaining().toSeconds(), connectTimeout.toSeconds());
-        try {
-            if (!session.session.connection().isValid((int) Math.max(1, seconds))) {
-                return false;
-            }
-        } catch (SQLException e) {
+        Duration limit = deadline.earlier(Deadline.after(TRIAL)).remaining();
+        if (!session.session.answers(limit)) {
+            session.orphan = true;
             return false;
         }
         session.trusted = suspected;
@@ -280,6 +278,11 @@ public final class ConnectionPool implements DataSource {
     /** A session died in use: the others are tried before they are used again. */
     void suspect() {
         sessions.suspect();
+    }
+
+    /** Counts the calls of {@link #suspect}. */
+    int suspicion() {
+        return sessions.suspicion();
     }
 
     /** What the slow-statement log needs of the clock; 0 where the log is off. */

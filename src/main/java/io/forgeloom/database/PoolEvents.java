@@ -35,6 +35,8 @@ final class PoolEvents {
         EXPIRED,
         /** It lay free for longer than idleTimeout. */
         IDLE,
+        /** Its user's thread ended, or dropped the connection, without closing it. */
+        ABANDONED,
         /** It was a dedicated connection, which is used once. */
         DEDICATED
     }

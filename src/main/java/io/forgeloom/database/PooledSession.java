@@ -1,6 +1,9 @@
 package io.forgeloom.database;
 
 import io.forgeloom.internal.pg.PgSession;
+import java.lang.ref.PhantomReference;
+import java.lang.ref.ReferenceQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,10 +13,36 @@ import org.jspecify.annotations.Nullable;
  */
 final class PooledSession {
 
+    /**
+     * Reachable exactly as long as the session can come back: kept here while the session is free, and by the holder's
+     * {@link ConnectionHandle} while it is in use. So a handle that is dropped is noticed, without an object for each
+     * acquire.
+     */
+    static final class Claim {}
+
+    /** Enqueued when the claim became unreachable: somebody dropped the handle without closing it. */
+    static final class Dropped extends PhantomReference<Claim> {
+        final PooledSession session;
+
+        private Dropped(PooledSession session, Claim claim, ReferenceQueue<Claim> queue) {
+            super(claim, queue);
+            this.session = session;
+        }
+    }
+
     final PgSession session;
 
     /** Counts the pool's sessions; for messages. */
     final long number;
+
+    /** Odd while somebody holds it. Whoever makes it even, by compare-and-set, is the one who gives the session back. */
+    final AtomicInteger holds = new AtomicInteger();
+
+    /** The reference itself must be reachable to be enqueued; nobody reads it. */
+    @SuppressWarnings("unused")
+    private final Dropped dropped;
+
+    private @Nullable Claim claim;
 
     /** When it was opened; {@link System#nanoTime()}. */
     final long openedNanos;
@@ -45,7 +74,23 @@ final class PooledSession {
     @Nullable
     Throwable acquiredAt;
 
-    PooledSession(PgSession session, long number, long now, long lifetimeNanos, int trusted) {
+    /** A handle from which the driver's own connection was taken: while that may be in use, the handle counts as held. */
+    @Nullable
+    ConnectionHandle unwrapped;
+
+    /** Whether the server may not know that the session is over, so that its backend has to be ended. */
+    volatile boolean orphan;
+
+    /** Why {@link SessionWatch} ended it; null if it did not. */
+    volatile @Nullable String cutBecause;
+
+    PooledSession(
+            PgSession session,
+            long number,
+            long now,
+            long lifetimeNanos,
+            int trusted,
+            ReferenceQueue<Claim> droppedQueue) {
         this.session = session;
         this.number = number;
         this.openedNanos = now;
@@ -53,6 +98,23 @@ final class PooledSession {
         this.lastUsedNanos = now;
         this.triedNanos = now;
         this.trusted = trusted;
+        Claim first = new Claim();
+        this.claim = first;
+        this.dropped = new Dropped(this, first, droppedQueue);
+    }
+
+    /** The new holder takes the claim, and gives it back with the session. */
+    Claim takeClaim() {
+        Claim taken = claim;
+        if (taken == null) {
+            throw new IllegalStateException("session #" + number + " is held by somebody else");
+        }
+        claim = null;
+        return taken;
+    }
+
+    void returnClaim(@Nullable Claim returned) {
+        claim = returned;
     }
 
     /** When it last answered anyone. */

@@ -4,13 +4,17 @@ import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
+import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
 import java.lang.System.Logger.Level;
+import java.lang.ref.ReferenceQueue;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
@@ -55,8 +59,17 @@ final class SessionPool {
     // pool shut, passes the permit on and fails; so it wakes all waiters, one after the other.
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
+    // A restart takes seconds, and those who wait shall not wait much longer than the server needs; after EARLY it is
+    // an
+    // outage, and a process must not hammer.
     private static final Duration FIRST_RETRY = Duration.ofMillis(50);
+    private static final Duration EARLY_RETRY = Duration.ofMillis(150);
     private static final Duration LAST_RETRY = Duration.ofSeconds(1);
+    private static final Duration EARLY = Duration.ofSeconds(10);
+
+    /** What ending the backends of aborted sessions may add to a close. */
+    private static final Duration LAST_REAP = Duration.ofMillis(200);
+
     private static final Duration AFTER_CANCEL = Duration.ofMillis(500);
     private static final Duration AFTER_DEADLINE = Duration.ofMillis(300);
 
@@ -100,6 +113,12 @@ final class SessionPool {
     /** Set under the lock, once. */
     private volatile boolean closed;
 
+    // Of what goes wrong with sessions in use: see these classes.
+    private final ControlSession control;
+    private final OrphanReaper reaper;
+    private final SessionWatch watch;
+    private final ReferenceQueue<PooledSession.Claim> dropped = new ReferenceQueue<>();
+
     /** Written by openers; null while the last attempt succeeded. */
     private volatile @Nullable Outage outage;
 
@@ -113,6 +132,9 @@ final class SessionPool {
         this.connectTimeout = config.connectTimeout();
         this.connector = connector;
         this.capacity = new Semaphore(maxSize);
+        this.control = new ControlSession(connector);
+        this.reaper = new OrphanReaper(name, control);
+        this.watch = new SessionWatch(name, this, control, dropped, SessionWatch.ENDED_HOLDER);
     }
 
     /** Takes over the session that the start-up check opened, and opens the rest of the minimum. Called once. */
@@ -122,11 +144,16 @@ final class SessionPool {
         }
         add(first, suspicion());
         openIfNeeded();
+        watch.start(connector.watchable());
     }
 
-    /** A session was found dead: those that were last known to be alive before are no longer trusted. */
+    /**
+     * A session was found dead: those that were last known to be alive before are no longer trusted, and the free ones of
+     * them are tried soon.
+     */
     void suspect() {
         suspicion.incrementAndGet();
+        watch.trySuspects();
     }
 
     /** Counts the calls of {@link #suspect}. */
@@ -186,6 +213,11 @@ final class SessionPool {
             }
         }
         return result;
+    }
+
+    /** Every session, free or in use, as of now. */
+    Collection<PooledSession> all() {
+        return Collections.unmodifiableSet(sessions);
     }
 
     // ---- take and give ----
@@ -310,7 +342,10 @@ final class SessionPool {
         return true;
     }
 
-    /** Ends a session that was taken. Its place is free when the session is closed, not before. */
+    /**
+     * Ends a session that was taken. Its place is free when the session is closed, not before; if the server may not have
+     * noticed, when its backend was ended.
+     */
     void dispose(PooledSession session, CloseReason reason) {
         PoolEvents.Close event = new PoolEvents.Close();
         if (event.isEnabled()) {
@@ -325,9 +360,17 @@ final class SessionPool {
             sessions.remove(session);
             dedicatedSessions.remove(session);
             disposed.incrementAndGet();
-            capacity.release();
-            openIfNeeded();
+            if (session.orphan) {
+                reaper.reap(session.session.backend(), this::freePlace);
+            } else {
+                freePlace();
+            }
         }
+    }
+
+    private void freePlace() {
+        capacity.release();
+        openIfNeeded();
     }
 
     // ---- opening ----
@@ -336,7 +379,7 @@ final class SessionPool {
         // Up to a tenth less, or those that were opened together would end together.
         long less = maxLifetimeNanos == 0 ? 0 : ThreadLocalRandom.current().nextLong(maxLifetimeNanos / 10 + 1);
         PooledSession pooled = new PooledSession(
-                session, opened.incrementAndGet(), System.nanoTime(), maxLifetimeNanos - less, trusted);
+                session, opened.incrementAndGet(), System.nanoTime(), maxLifetimeNanos - less, trusted, dropped);
         sessions.add(pooled);
         give(pooled);
     }
@@ -369,7 +412,8 @@ final class SessionPool {
 
     /** Ends when nothing is left to open, or interrupted by {@link #close}. */
     private void runOpener() {
-        Backoff retry = new Backoff(FIRST_RETRY, LAST_RETRY);
+        Backoff early = new Backoff(FIRST_RETRY, EARLY_RETRY);
+        Backoff late = new Backoff(EARLY_RETRY, LAST_RETRY);
         try {
             while (beginOpening()) {
                 try {
@@ -382,7 +426,7 @@ final class SessionPool {
                     if (endOpening(false)) {
                         return;
                     }
-                    TimeUnit.NANOSECONDS.sleep(retry.nextNanos());
+                    TimeUnit.NANOSECONDS.sleep(isEarly() ? early.nextNanos() : late.nextNanos());
                 }
             }
         } catch (InterruptedException e) {
@@ -438,6 +482,11 @@ final class SessionPool {
         }
     }
 
+    private boolean isEarly() {
+        Outage now = outage;
+        return now == null || System.nanoTime() - now.sinceNanos() < EARLY.toNanos();
+    }
+
     private void recovered() {
         Outage before = outage;
         outage = null;
@@ -483,23 +532,27 @@ final class SessionPool {
         opening.forEach(Thread::interrupt);
         free.forEach(session -> dispose(session, CloseReason.POOL_CLOSED));
         int late = 0;
+        List<Backend> aborted = List.of();
         try {
             if (!capacity.tryAcquire(maxSize, deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
                 late = sessions.size();
-                cancelAndAbort();
+                aborted = cancelAndAbort();
             }
             join(opening, deadline);
         } catch (InterruptedException e) {
             // Whoever interrupts a close wants it over: no more waiting, for anyone.
             late = Math.max(late, sessions.size());
-            sessions.forEach(session -> session.session.abort());
+            aborted = abortAll();
             Thread.currentThread().interrupt();
         }
+        watch.close();
+        reaper.close(aborted, Deadline.after(LAST_REAP));
+        control.close();
         return late;
     }
 
     /** A cancel ends the statement on the server, too, where an abort alone would leave it running. */
-    private void cancelAndAbort() throws InterruptedException {
+    private List<Backend> cancelAndAbort() throws InterruptedException {
         List<PooledSession> left = List.copyOf(sessions);
         Deadline patience = Deadline.after(AFTER_CANCEL);
         try (TaskScope scope = TaskScope.open("forgeloom-cancel-" + name, patience)) {
@@ -513,9 +566,17 @@ final class SessionPool {
         } catch (ExecutionException | TimeoutException e) {
             LOG.log(Level.DEBUG, "not every statement could be cancelled", e);
         }
-        if (!capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS)) {
-            sessions.forEach(session -> session.session.abort());
+        boolean done = capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS);
+        return done ? List.of() : abortAll();
+    }
+
+    private List<Backend> abortAll() {
+        List<Backend> aborted = new ArrayList<>();
+        for (PooledSession session : sessions) {
+            aborted.add(session.session.backend());
+            session.session.abort();
         }
+        return aborted;
     }
 
     /** Openers were interrupted, which ends a connect at once, unless it looks up a name: that the JDK cannot interrupt. */

@@ -98,6 +98,7 @@ final class Upkeep implements AutoCloseable {
                     still.triedNanos = System.nanoTime();
                     sessions.giveBack(still);
                 } else {
+                    pool.suspect();
                     sessions.dispose(still, CloseReason.DEAD);
                 }
             }

@@ -21,6 +21,9 @@ public final class SqlState {
     /** {@code protocol_violation}: what PgBouncer answers to a start-up option that it does not know. */
     public static final String PROTOCOL_VIOLATION = "08P01";
 
+    /** {@code insufficient_privilege}: the role may not do that. */
+    public static final String INSUFFICIENT_PRIVILEGE = "42501";
+
     private SqlState() {}
 
     /**

@@ -193,7 +193,8 @@ class ConnectionPoolFaultTest {
             join(waiters);
             assertTrue(done.get() >= 199, "served " + done.get());
             assertTrue(db.primary().isReachable());
-            assertTrue(link.accepted() - accepted <= 10, "opened " + (link.accepted() - accepted));
+            // The pool's ten, and the one beyond its size that ends what the lost session may have left.
+            assertTrue(link.accepted() - accepted <= 11, "opened " + (link.accepted() - accepted));
         }
     }
 

@@ -28,6 +28,7 @@ public final class PgConnector {
 
     private final PgUrl url;
     private final Properties properties = new Properties();
+    private final boolean ownSockets;
 
     /**
      * @param url the server
@@ -57,6 +58,7 @@ public final class PgConnector {
         if (!options.isEmpty()) {
             PGProperty.OPTIONS.set(properties, options.toString().strip());
         }
+        this.ownSockets = PGProperty.SOCKET_FACTORY.getOrNull(properties) == null && driverSeesOurSockets();
     }
 
     /** Name and version of the driver that is there: the constants of its class would be those that we were compiled with. */
@@ -113,11 +115,46 @@ public final class PgConnector {
     private PgSession open() throws SQLException {
         Properties copy = new Properties();
         copy.putAll(properties);
-        @Nullable Connection connection = DRIVER.connect(url.jdbcAddress(), copy);
-        if (connection == null) {
-            throw new SQLException("The driver does not accept the address of " + url, "08001");
+        Wire wire = Wire.create();
+        try {
+            if (ownSockets) {
+                PGProperty.SOCKET_FACTORY.set(copy, WireSocketFactory.class.getName());
+                PGProperty.SOCKET_FACTORY_ARG.set(copy, wire.key());
+            }
+            @Nullable Connection connection = DRIVER.connect(url.jdbcAddress(), copy);
+            if (connection == null) {
+                throw new SQLException("The driver does not accept the address of " + url, "08001");
+            }
+            wire.opened();
+            PgSession session = new PgSession(connection, wire);
+            try {
+                session.readBackend();
+            } catch (SQLException e) {
+                session.abort();
+                throw e;
+            }
+            return session;
+        } finally {
+            wire.forget();
         }
-        return new PgSession(connection);
+    }
+
+    /**
+     * Whether sessions can be watched: not if the URL names a socket factory of its own, nor if the driver, loaded by a
+     * class loader above ours, cannot see ours.
+     */
+    public boolean watchable() {
+        return ownSockets;
+    }
+
+    private static boolean driverSeesOurSockets() {
+        Class<?> ours = WireSocketFactory.class;
+        try {
+            return ours.getModule().isOpen(ours.getPackageName(), Driver.class.getModule())
+                    && Class.forName(ours.getName(), false, Driver.class.getClassLoader()) == ours;
+        } catch (ClassNotFoundException | LinkageError e) {
+            return false;
+        }
     }
 
     /** The server splits {@code options} at white space that no backslash precedes. */

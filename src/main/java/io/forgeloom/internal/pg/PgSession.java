@@ -4,8 +4,11 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLWarning;
+import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.core.BaseConnection;
@@ -44,12 +47,20 @@ public final class PgSession implements AutoCloseable {
     private final Connection connection;
     private final BaseConnection base;
     private final PGConnection pg;
+    private final Wire wire;
 
     /** The values of {@link #REPORTED} in a session that nobody has changed. */
     private final @Nullable String[] unchanged = new String[REPORTED.length];
 
-    PgSession(Connection connection) throws SQLException {
+    /** Set once, before the session is handed out. */
+    private @Nullable Backend backend;
+
+    /** How many cancel requests are known to have had their effect. */
+    private int cancelsSettled;
+
+    PgSession(Connection connection, Wire wire) throws SQLException {
         this.connection = connection;
+        this.wire = wire;
         this.base = connection.unwrap(BaseConnection.class);
         this.pg = connection.unwrap(PGConnection.class);
         acceptReported();
@@ -66,6 +77,16 @@ public final class PgSession implements AutoCloseable {
      */
     public int backendPid() {
         return pg.getBackendPID();
+    }
+
+    /** One round trip, part of opening the session. */
+    void readBackend() throws SQLException {
+        backend = Backend.read(connection);
+    }
+
+    /** The server's process behind this session; also behind a pooler that keeps the session. */
+    public Backend backend() {
+        return Objects.requireNonNull(backend, "not read yet");
     }
 
     /** Whether a transaction is open, a failed one included, as of the last answer of the server. No round trip. */
@@ -172,8 +193,78 @@ public final class PgSession implements AutoCloseable {
         pg.cancelQuery();
     }
 
+    /** Whether the server answers an empty query within {@code limit}; a session that does not is of no use any more. */
+    public boolean answers(Duration limit) {
+        try {
+            int before = connection.getNetworkTimeout();
+            connection.setNetworkTimeout(Runnable::run, (int) Math.max(1, limit.toMillis()));
+            try (Statement statement = connection.createStatement()) {
+                statement.executeUpdate("");
+            } finally {
+                connection.setNetworkTimeout(Runnable::run, before);
+            }
+            return true;
+        } catch (SQLException e) {
+            return false;
+        }
+    }
+
+    // ---- cancel requests ----
+
+    /**
+     * Whether no cancel request of the past can hit a statement of the future. A request travels on a connection of its
+     * own, which the server ends once it has sent the signal to the backend; one round trip later the signal has been
+     * taken. A request without that end may still be under way, for any time. No round trip if nothing was cancelled.
+     */
+    public boolean settleCancels(Duration limit) {
+        int sent = wire.cancelsSent();
+        if (sent != cancelsSettled) {
+            if (wire.cancelsAnswered() != sent || !answers(limit)) {
+                return false;
+            }
+            cancelsSettled = sent;
+        }
+        return true;
+    }
+
+    // ---- what a watching thread may ask at any time ----
+
+    /**
+     * Since when the driver has been in one read from or write to the server, {@link System#nanoTime()}; 0 if it is in none
+     * or cannot be watched.
+     */
+    public long blockedSince() {
+        return wire.blockedSince();
+    }
+
+    /** Bytes that were sent since the last byte was received. */
+    public long unanswered() {
+        return wire.unanswered();
+    }
+
+    /** Counts reads and writes: as long as it stands still, nobody uses the session. */
+    public long exchanges() {
+        return wire.exchanges();
+    }
+
+    /** Whether bytes of the server wait for the driver to take them. */
+    public boolean hasUnread() {
+        return wire.hasUnread();
+    }
+
+    /** As {@link #abort()}, if the driver is still in the read or write that it entered then; otherwise false. */
+    public boolean abortIfBlockedSince(long since) {
+        if (!wire.cut(since)) {
+            return false;
+        }
+        abort();
+        return true;
+    }
+
     /** Closes the socket at once; a thread that waits for an answer gets an error. The server may go on running the query. */
     public void abort() {
+        // First: closing a TLS socket says goodbye, which can hang where the network is dead.
+        wire.close();
         try {
             connection.abort(Runnable::run);
         } catch (SQLException e) {

@@ -1,0 +1,129 @@
+package io.forgeloom.database;
+
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.pg.PgConnector;
+import io.forgeloom.internal.pg.PgSession;
+import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one session that a pool opens beyond its size, to ask about its other sessions and to end their backends: opened
+ * when there is something to ask, closed when there was nothing for {@link #UNUSED}. Safe for use by many threads, one
+ * question at a time.
+ */
+final class ControlSession {
+
+    static final Duration UNUSED = Duration.ofSeconds(5);
+    private static final Duration CONNECT = Duration.ofSeconds(1);
+
+    /** One exchange with the server. */
+    @FunctionalInterface
+    interface Question<T> {
+        T ask(PgSession session) throws SQLException;
+    }
+
+    private final PgConnector connector;
+
+    /** Held during a question, the connect before it included; both end by a deadline. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    // Guarded by the lock.
+    private @Nullable PgSession session;
+    private long lastUsedNanos;
+    private boolean closed;
+
+    ControlSession(PgConnector connector) {
+        this.connector = connector;
+    }
+
+    /**
+     * The answer, if there is one by the deadline.
+     *
+     * @throws SQLException if there is none; the next question is asked on a fresh session
+     * @throws InterruptedException with the session closed
+     */
+    <T> T ask(Question<T> question, Deadline deadline) throws SQLException, InterruptedException {
+        if (!lock.tryLock(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
+            throw new SQLTimeoutException("another question was not answered in time", "08001");
+        }
+        try {
+            PgSession asked = opened(deadline);
+            boolean answered = false;
+            try {
+                int millis = (int) Math.max(1, deadline.remaining().toMillis());
+                asked.connection().setNetworkTimeout(Runnable::run, millis);
+                T answer = question.ask(asked);
+                lastUsedNanos = System.nanoTime();
+                answered = true;
+                return answer;
+            } catch (SQLException e) {
+                // An interrupt shows as a broken connection; the flag is what is true.
+                if (Thread.interrupted()) {
+                    throw (InterruptedException) new InterruptedException().initCause(e);
+                }
+                throw e;
+            } finally {
+                if (!answered) {
+                    discard();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private PgSession opened(Deadline deadline) throws SQLException, InterruptedException {
+        if (closed) {
+            throw new SQLException("the pool is closed", "08003");
+        }
+        PgSession open = session;
+        if (open == null) {
+            open = connector.connect(deadline.earlier(Deadline.after(CONNECT)));
+            session = open;
+        }
+        return open;
+    }
+
+    private void discard() {
+        PgSession open = session;
+        session = null;
+        if (open != null) {
+            open.abort();
+        }
+    }
+
+    /** To be called now and then. */
+    void closeIfUnused() {
+        if (!lock.tryLock()) {
+            return;
+        }
+        try {
+            PgSession open = session;
+            if (open != null && System.nanoTime() - lastUsedNanos >= UNUSED.toNanos()) {
+                session = null;
+                open.close();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** For good. The threads that ask have ended before. */
+    void close() {
+        lock.lock();
+        try {
+            closed = true;
+            PgSession open = session;
+            session = null;
+            if (open != null) {
+                open.close();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+}
