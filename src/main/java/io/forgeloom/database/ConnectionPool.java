@@ -29,6 +29,13 @@ import org.jspecify.annotations.Nullable;
  * tables, …) is reset, as {@link SessionReset} says. A session that a thread is still executing on, that is in the middle
  * of a COPY or that cannot be cleaned is ended.
  *
+ * <p>A session whose network died without a word is noticed within two seconds while the server can be reached anew: the
+ * server is asked what its backend does, so that a query that is merely slow is left alone. For such questions, and to end
+ * backends that lost their client, a pool opens one session beyond its size, and closes it after 5 s without use: leave
+ * room for it in {@code max_connections}. A connection that is dropped without {@code close()} is rolled back and its
+ * place is free once the collector has found it; one whose thread has ended and that nobody has used for 5 s, when others
+ * wait.
+ *
  * <p>Safe for use by many threads; each connection by one thread at a time.
  */
 public final class ConnectionPool implements DataSource {
