@@ -69,6 +69,9 @@ class PoolSoakTest {
     private final AtomicLong failures = new AtomicLong();
     private final AtomicLong faults = new AtomicLong();
 
+    /** Ends the users, early if the test has failed. */
+    private volatile boolean over;
+
     /** Each refusal of the server is a warning, and there are thousands. */
     @BeforeEach
     void silenceTheLog() {
@@ -102,7 +105,7 @@ class PoolSoakTest {
                         .poolTimeout(Duration.ofSeconds(2))
                         .slowStatementThreshold(Duration.ZERO)
                         .build())) {
-            load(server, link, db, random.split(), length.dividedBy(5));
+            load(server, link, db, random.split(), Duration.ofMillis(Math.min(20_000, length.toMillis() / 5)));
             takeAll(db, seed);
             State before = State.now(db, OWN_THREADS);
             load(server, link, db, random.split(), length);
@@ -201,27 +204,33 @@ class PoolSoakTest {
     private void load(TestDatabase server, FaultyLink link, Database db, SplittableRandom random, Duration length)
             throws Exception {
         long end = System.nanoTime() + length.toNanos();
+        over = false;
         List<Thread> users = new ArrayList<>();
         for (int i = 0; i < USERS; i++) {
             SplittableRandom own = random.split();
             users.add(Thread.ofVirtual().name("user-" + i).start(() -> {
-                while (System.nanoTime() < end) {
+                while (!over && System.nanoTime() < end) {
                     act(db, own);
                 }
             }));
         }
-        while (System.nanoTime() < end) {
-            fault(server, link, users, random);
-            // Long enough for some sessions to be opened and used between two faults.
-            Thread.sleep(40 + random.nextInt(40));
-        }
-        link.heal();
-        for (Thread user : users) {
-            assertTrue(user.join(SOON), user + " is stuck: " + db.primary().stats());
+        // One session for all that is done to the server: a machine that is busy may take seconds for a new one.
+        try (Connection control = server.connect()) {
+            while (System.nanoTime() < end) {
+                fault(control, link, users, random);
+                // Long enough for some sessions to be opened and used between two faults.
+                Thread.sleep(40 + random.nextInt(40));
+            }
+        } finally {
+            link.heal();
+            over = true;
+            for (Thread user : users) {
+                assertTrue(user.join(SOON), user + " is stuck: " + db.primary().stats());
+            }
         }
     }
 
-    private void fault(TestDatabase server, FaultyLink link, List<Thread> users, SplittableRandom random)
+    private void fault(Connection control, FaultyLink link, List<Thread> users, SplittableRandom random)
             throws InterruptedException, SQLException {
         faults.incrementAndGet();
         int length = 5 + random.nextInt(30);
@@ -238,10 +247,12 @@ class PoolSoakTest {
                 link.heal();
             }
             case 3 ->
-                server.execute("SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity"
-                        + " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                        + " AND backend_type = 'client backend' ORDER BY pid OFFSET " + random.nextInt(SIZE)
-                        + " LIMIT 1) victim");
+                execute(
+                        control,
+                        "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity"
+                                + " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                                + " AND backend_type = 'client backend' ORDER BY pid OFFSET " + random.nextInt(SIZE)
+                                + " LIMIT 1) victim");
             default -> users.get(random.nextInt(users.size())).interrupt();
         }
     }
