@@ -243,8 +243,12 @@ record PoolContract(List<Case> cases) {
                 require(OUTCOME.matcher(outcome).matches(), number, "not an outcome: " + outcome);
             }
             int space = (rest + " ").indexOf(' ');
-            String word = rest.substring(0, space);
             String arguments = rest.substring(space).strip();
+            Verb verb = verb(number, rest.substring(0, space), arguments);
+            return new Step(number, line, thread, verb, arguments, outcome, least, most);
+        }
+
+        private Verb verb(int number, String word, String arguments) {
             Verb verb = Arrays.stream(Verb.values())
                     .filter(candidate -> candidate.word.equals(word))
                     .findFirst()
@@ -257,7 +261,7 @@ record PoolContract(List<Case> cases) {
                     (verb != Verb.JOIN && verb != Verb.INTERRUPT) || threads.contains(arguments),
                     number,
                     "no thread " + arguments + " in this case yet");
-            return new Step(number, line, thread, verb, arguments, outcome, least, most);
+            return verb;
         }
 
         private Events events(int number, String line) {

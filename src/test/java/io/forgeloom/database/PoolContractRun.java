@@ -14,13 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiConsumer;
@@ -74,32 +70,9 @@ final class PoolContractRun implements AutoCloseable {
     private final Database database;
     private final ConnectionPool pool;
     private final Map<String, ConnectionHandle> connections = new ConcurrentHashMap<>();
-    private final Map<String, Actor> actors = new LinkedHashMap<>();
+    private final Map<String, PoolContractThread> threads = new LinkedHashMap<>();
     private boolean closed;
     private boolean lostBytes;
-
-    /** A thread of the case, which does its steps one after the other and lives as long as the case. */
-    private static final class Actor {
-        final BlockingQueue<FutureTask<Void>> todo = new LinkedBlockingQueue<>();
-        final List<Future<Void>> unjoined = new ArrayList<>();
-        final Thread thread;
-        volatile boolean over;
-
-        Actor(String name) {
-            thread = Thread.ofVirtual().name("contract-" + name).start(this::run);
-        }
-
-        private void run() {
-            while (!over) {
-                try {
-                    todo.take().run();
-                } catch (InterruptedException e) {
-                    // Meant for a step that had ended; or the end of the case.
-                    continue;
-                }
-            }
-        }
-    }
 
     private PoolContractRun(Case contract, TestServer server, FaultyLink link) {
         this.contract = contract;
@@ -119,7 +92,7 @@ final class PoolContractRun implements AutoCloseable {
             for (Step step : contract.steps()) {
                 run.begin(step);
             }
-            for (String name : run.actors.keySet()) {
+            for (String name : run.threads.keySet()) {
                 run.join(name);
             }
             events.compare(contract);
@@ -139,9 +112,7 @@ final class PoolContractRun implements AutoCloseable {
             perform(step);
             return null;
         });
-        Actor actor = actors.computeIfAbsent(name, Actor::new);
-        actor.unjoined.add(task);
-        actor.todo.add(task);
+        threads.computeIfAbsent(name, PoolContractThread::new).begin(task);
     }
 
     private void perform(Step step) throws Exception {
@@ -240,7 +211,7 @@ final class PoolContractRun implements AutoCloseable {
                 server.execute("SELECT pg_terminate_backend("
                         + handle(step, words[0]).session().session.backendPid() + ", 5000)");
             case SPIKE -> spike(Integer.parseInt(words[0]), PoolContract.duration(words[3]));
-            case INTERRUPT -> actor(words[0]).thread.interrupt();
+            case INTERRUPT -> thread(words[0]).interrupt(PATIENCE);
             case JOIN -> join(words[0]);
             case LINK -> link(words);
             case AWAIT -> await(step, words);
@@ -298,26 +269,17 @@ final class PoolContractRun implements AutoCloseable {
         }
     }
 
-    private Actor actor(String name) {
-        return Optional.ofNullable(actors.get(name)).orElseThrow(() -> new AssertionError("no thread " + name));
+    private PoolContractThread thread(String name) {
+        return Optional.ofNullable(threads.get(name)).orElseThrow(() -> new AssertionError("no thread " + name));
     }
 
     private void join(String name) throws Exception {
-        Actor actor = actor(name);
-        for (Future<Void> task : actor.unjoined) {
-            try {
-                task.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-            } catch (ExecutionException e) {
-                if (e.getCause() instanceof Error error) {
-                    throw error;
-                }
-                throw e;
-            } catch (TimeoutException e) {
-                throw new AssertionError(contract.file() + ": " + contract.name() + ": thread " + name
-                        + " is not done after " + PATIENCE.toMillis() + " ms (" + pool.stats() + ")");
-            }
+        try {
+            thread(name).join(PATIENCE);
+        } catch (TimeoutException e) {
+            throw new AssertionError(
+                    contract.file() + ": " + contract + ": " + e.getMessage() + " (" + pool.stats() + ")", e);
         }
-        actor.unjoined.clear();
     }
 
     // ---- counts ----
@@ -419,20 +381,11 @@ final class PoolContractRun implements AutoCloseable {
     /** After a failure, too: whatever is held is given back, whoever waits is woken. */
     @Override
     public void close() {
-        for (Actor actor : actors.values()) {
-            actor.over = true;
-            actor.thread.interrupt();
-        }
+        threads.values().forEach(PoolContractThread::end);
         connections.values().forEach(ConnectionHandle::release);
         database.close(Duration.ZERO);
-        for (Actor actor : actors.values()) {
-            try {
-                if (!actor.thread.join(PATIENCE)) {
-                    throw new AssertionError(contract + ": " + actor.thread + " did not end within " + PATIENCE);
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+        for (PoolContractThread thread : threads.values()) {
+            thread.awaitEnd(PATIENCE);
         }
     }
 }
