@@ -24,13 +24,15 @@
  * <p>Server killed: the sessions die at their next use, one user of each at most; those that lie free are tried before they
  * are used again, and one thread goes on connecting, with a back-off of 50 ms to 1 s, while anyone waits. Connection lost
  * during COMMIT: {@link io.forgeloom.database.CommitOutcomeUnknownException}, settled by itself where
- * {@link io.forgeloom.database.TransactionOptions#traceCommit()} is set. Network silent: a statement waits as long as TCP
- * does, unless its transaction has a timeout. Thread interrupted: a virtual thread loses the session that it is using, which
- * is the JDK's rule for sockets; the pool replaces it.
+ * {@link io.forgeloom.database.TransactionOptions#traceCommit()} is set. Network silent: after a second the
+ * server is asked, over a session of its own, whether it still works on the silent statement; who is dead is cut, who is slow
+ * is not. Thread interrupted: a virtual thread loses the session that it is using, which is the JDK's rule for sockets; the
+ * orphaned backend is ended and the session replaced.
  *
  * <h2>Threads</h2>
  * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
- * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
+ * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-watch-POOL} looks for dead networks
+ * and {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
  * still, reports leaks, and lives as long as the pool; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
  * Functions run on the caller's thread.
  *
