@@ -210,6 +210,25 @@ class SessionHandoverTest {
     }
 
     @Test
+    void whatTheServerReportsIsSeenWhoeverChangedIt(TestDatabase server) throws Exception {
+        server.execute("""
+                CREATE TABLE elsewhere.item (id int);
+                CREATE FUNCTION elsewhere.zone() RETURNS trigger LANGUAGE plpgsql
+                    AS $$ BEGIN PERFORM set_config('TimeZone', 'Antarctica/Troll', false); RETURN NEW; END $$;
+                CREATE TRIGGER zone BEFORE INSERT ON elsewhere.item FOR EACH ROW EXECUTE FUNCTION elsewhere.zone();
+                """);
+        try (Database db = open(server, SessionReset.whenTouched())) {
+            String zone = db.withConnection(c -> Contamination.ask(c, "SHOW TimeZone"));
+            db.withConnection(c -> {
+                Contamination.run(c, "INSERT INTO item VALUES (1)");
+                assertEquals("Antarctica/Troll", Contamination.ask(c, "SHOW TimeZone"));
+                return null;
+            });
+            assertEquals(zone, db.withConnection(c -> Contamination.ask(c, "SHOW TimeZone")));
+        }
+    }
+
+    @Test
     @NeedsCluster
     void aReplicasSessionIsResetAsWell() throws Exception {
         try (PostgresCluster cluster = PostgresCluster.builder().replicas(1).start();

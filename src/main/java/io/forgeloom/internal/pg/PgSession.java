@@ -9,6 +9,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.core.BaseConnection;
@@ -28,19 +30,8 @@ import org.postgresql.core.Tuple;
  */
 public final class PgSession implements AutoCloseable {
 
-    /** What a user can change and the server reports of itself; {@code in_hot_standby} changes by itself. */
-    private static final String[] REPORTED = {
-        "search_path",
-        "TimeZone",
-        "DateStyle",
-        "IntervalStyle",
-        "session_authorization",
-        "is_superuser",
-        "default_transaction_read_only",
-        "application_name",
-        "client_encoding",
-        "standard_conforming_strings"
-    };
+    /** Changes by itself, when a standby is promoted. */
+    private static final String STANDBY = "in_hot_standby";
 
     private static final String NOT_SET = "22023";
 
@@ -49,8 +40,10 @@ public final class PgSession implements AutoCloseable {
     private final PGConnection pg;
     private final Wire wire;
 
-    /** The values of {@link #REPORTED} in a session that nobody has changed. */
-    private final @Nullable String[] unchanged = new String[REPORTED.length];
+    /** What the server reports of a session that nobody has changed, by the order of the names. */
+    private Map<String, String> unchanged = Map.of();
+
+    private String[] unchangedValues = {};
 
     /** Set once, before the session is handed out. */
     private @Nullable Backend backend;
@@ -101,22 +94,34 @@ public final class PgSession implements AutoCloseable {
 
     /** Whether a parameter that the server reports has another value than at the last {@link #acceptReported}. No round trip. */
     public boolean reportsChange() {
-        for (int i = 0; i < REPORTED.length; i++) {
-            String now = pg.getParameterStatus(REPORTED[i]);
-            String before = unchanged[i];
-            // The driver keeps one String until the next report, so that the second comparison is rare.
-            if (now != before && (now == null || !now.equals(before))) {
-                return true;
+        // Looking up each name in the driver's sorted map takes ten times as long. The driver keeps one String for a
+        // value until the next report, so that hardly ever more than a reference is compared.
+        int i = 0;
+        for (String value : pg.getParameterStatuses().values()) {
+            if (i == unchangedValues.length || !value.equals(unchangedValues[i])) {
+                return changedByUser();
             }
+            i++;
         }
-        return false;
+        return i != unchangedValues.length;
+    }
+
+    private boolean changedByUser() {
+        Map<String, String> before = new TreeMap<>(unchanged);
+        Map<String, String> now = new TreeMap<>(pg.getParameterStatuses());
+        before.remove(STANDBY);
+        now.remove(STANDBY);
+        if (before.equals(now)) {
+            acceptReported();
+            return false;
+        }
+        return true;
     }
 
     /** Takes what the server reports now for the values of an unchanged session. */
     public void acceptReported() {
-        for (int i = 0; i < REPORTED.length; i++) {
-            unchanged[i] = pg.getParameterStatus(REPORTED[i]);
-        }
+        unchanged = new TreeMap<>(pg.getParameterStatuses());
+        unchangedValues = pg.getParameterStatuses().values().toArray(String[]::new);
     }
 
     /** What whoever unwraps the driver's connection can change of it, as it is now. */
