@@ -65,10 +65,10 @@ interface BenchPool extends AutoCloseable {
     }
 
     private static BenchPool agroal(String url, int size, Duration acquireTimeout) throws SQLException {
+        // No initial size: a caller that waits while Agroal opens its initial sessions may sleep up to its timeout. The
+        // first acquires open all of them, and nothing closes an idle one.
         AgroalDataSource source = AgroalDataSource.from(new AgroalDataSourceConfigurationSupplier()
                 .connectionPoolConfiguration(pool -> pool.maxSize(size)
-                        .minSize(size)
-                        .initialSize(size)
                         .acquisitionTimeout(acquireTimeout)
                         .connectionFactoryConfiguration(factory -> factory.jdbcUrl(url))));
         return of(source::getConnection, source::close);

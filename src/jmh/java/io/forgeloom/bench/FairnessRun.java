@@ -30,7 +30,15 @@ final class FairnessRun {
     /** Opens the pool, lets the crowd warm it up, measures, and closes it. */
     static Figures measure(String name, String url, FairnessOptions options) throws Exception {
         try (BenchPool pool = BenchPool.open(name, url, options.size(), options.acquireTimeout())) {
-            new FairnessRun(pool, options).run(WARM_UP);
+            Figures warmUp = new FairnessRun(pool, options).run(WARM_UP);
+            if (warmUp.refused > 0) {
+                System.out.printf(
+                        Locale.ROOT,
+                        "%s: %d refused in the warm-up, after %d s each%n",
+                        name,
+                        warmUp.refused,
+                        options.acquireTimeout().toSeconds());
+            }
             System.gc();
             return new FairnessRun(pool, options).run(options.duration());
         }
