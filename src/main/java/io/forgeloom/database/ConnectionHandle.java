@@ -259,7 +259,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         // A pending interrupt would close the socket of a virtual thread at the first read of the cleaning.
         boolean interrupted = Thread.interrupted();
         try {
-            if (lost) {
+            if (lost || session.session.isClosed()) {
                 unfit = CloseReason.LOST;
             } else if (session.session.settleCancels(CANCEL_SETTLED) && clean()) {
                 unfit = null;

@@ -475,6 +475,9 @@ final class SessionPool {
             event.error = e.getMessage();
             throw e;
         } finally {
+            if (!connected && event.error == null) {
+                event.error = "interrupted";
+            }
             event.commit();
             if (!connected) {
                 capacity.release();

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.postgresql.PGConnection;
@@ -85,11 +86,27 @@ class SessionHandoverTest {
     }
 
     @Test
+    void otherPoolsHandOverMostOfTheFirstKinds(TestDatabase server) throws Exception {
+        // A half-done COPY hangs them, which takes its time to see: the long form has it.
+        List<Contamination> some = Contamination.visible().stream()
+                .filter(kind -> !kind.name().contains("COPY"))
+                .limit(20)
+                .toList();
+        assertOthersHandOver(server, some, 15);
+    }
+
+    @Test
+    @Tag("long")
     void otherPoolsHandOverMostOfIt(TestDatabase server) throws Exception {
+        assertOthersHandOver(server, Contamination.visible(), 25);
+    }
+
+    private static void assertOthersHandOver(TestDatabase server, List<Contamination> kinds, int least)
+            throws Exception {
         Contamination.prepare(server);
         List<String> hikari = new ArrayList<>();
         List<String> agroal = new ArrayList<>();
-        for (Contamination kind : Contamination.visible()) {
+        for (Contamination kind : kinds) {
             if (reachesOnHikari(kind, server)) {
                 hikari.add(kind.name());
             }
@@ -100,8 +117,8 @@ class SessionHandoverTest {
             endSessionsAndForget(server);
         }
         String found = "HikariCP " + hikari.size() + " " + hikari + "\nAgroal " + agroal.size() + " " + agroal;
-        assertTrue(hikari.size() >= 25, found);
-        assertTrue(agroal.size() >= 25, found);
+        assertTrue(hikari.size() >= least, found);
+        assertTrue(agroal.size() >= least, found);
     }
 
     /** A session in the middle of a COPY may outlive its pool, and its lock would have the next statement wait. */
