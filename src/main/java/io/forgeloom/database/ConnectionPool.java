@@ -107,7 +107,7 @@ public final class ConnectionPool implements DataSource {
      * @throws AcquireException saying why there was none
      */
     public Connection acquire() {
-        return lease(Deadline.after(acquireTimeout));
+        return lease(acquireTimeout);
     }
 
     /**
@@ -116,7 +116,7 @@ public final class ConnectionPool implements DataSource {
      * @throws AcquireException saying why there was none
      */
     public Connection acquire(Duration timeout) {
-        return lease(Deadline.after(timeout));
+        return lease(timeout);
     }
 
     /**
@@ -133,7 +133,7 @@ public final class ConnectionPool implements DataSource {
             throw refusals.refusal(Reason.INTERRUPTED, begin, null);
         }
         for (PooledSession session = sessions.tryTake(); session != null; session = sessions.tryTake()) {
-            ConnectionHandle connection = handOut(session, acquireDeadline());
+            ConnectionHandle connection = handOut(session, System.nanoTime(), acquireTimeout);
             if (connection != null) {
                 return Optional.of(connection);
             }
@@ -162,6 +162,21 @@ public final class ConnectionPool implements DataSource {
         return Deadline.after(acquireTimeout);
     }
 
+    /**
+     * Where a session lies free that need not be tried, and nobody records events, the clock is read once: a reading may
+     * cost as much as all the rest of an acquire.
+     */
+    private ConnectionHandle lease(Duration timeout) {
+        if (!PoolEvents.recordsWaits() && !Thread.currentThread().isInterrupted()) {
+            PooledSession free = sessions.tryTake();
+            ConnectionHandle connection = free == null ? null : handOut(free, System.nanoTime(), timeout);
+            if (connection != null) {
+                return connection;
+            }
+        }
+        return lease(Deadline.after(timeout));
+    }
+
     /** As {@link #acquire()}, with the type that transactions are run on. */
     ConnectionHandle lease(Deadline deadline) {
         PoolEvents.Wait event = PoolEvents.beginWait();
@@ -169,7 +184,7 @@ public final class ConnectionPool implements DataSource {
         try {
             long begin = System.nanoTime();
             while (true) {
-                ConnectionHandle connection = handOut(take(begin, deadline), deadline);
+                ConnectionHandle connection = handOut(take(begin, deadline), System.nanoTime(), deadline.remaining());
                 if (connection != null) {
                     return connection;
                 }
@@ -185,14 +200,13 @@ public final class ConnectionPool implements DataSource {
     }
 
     /** The session as a connection of this thread; null if it turned out to be dead, and is gone. */
-    private @Nullable ConnectionHandle handOut(PooledSession session, Deadline deadline) {
+    private @Nullable ConnectionHandle handOut(PooledSession session, long now, Duration patience) {
         boolean fit = false;
         try {
-            long now = System.nanoTime();
             session.heldSinceNanos = now;
             session.holder = Thread.currentThread();
             session.acquiredAt = upkeep.looksForLeaks() ? new Throwable("acquired here") : null;
-            fit = isFit(session, now, deadline);
+            fit = isFit(session, now, patience);
             if (fit) {
                 return new ConnectionHandle(this, session);
             }
@@ -237,12 +251,12 @@ public final class ConnectionPool implements DataSource {
     }
 
     /** Whether the session may be handed out: known to be alive, or proved to be. */
-    private boolean isFit(PooledSession session, long now, Deadline deadline) {
+    private boolean isFit(PooledSession session, long now, Duration patience) {
         if (session.session.isClosed()) {
             return false;
         }
         boolean due = session.trusted != sessions.suspicion() || now - session.lastUsedNanos >= validateAfterIdleNanos;
-        return !testBeforeAcquire || !due || isAlive(session, deadline);
+        return !testBeforeAcquire || !due || isAlive(session, Deadline.after(patience));
     }
 
     /** Asks the server, and waits for the answer until the deadline, or one second, whichever is first. */

@@ -41,9 +41,14 @@ final class PoolEvents {
         DEDICATED
     }
 
+    /** Whether a recording has the events of waits. */
+    static boolean recordsWaits() {
+        return WAIT.isEnabled();
+    }
+
     /** A begun event, or null while nobody records it. */
     static @Nullable Wait beginWait() {
-        if (!WAIT.isEnabled()) {
+        if (!recordsWaits()) {
             return null;
         }
         Wait event = new Wait();
