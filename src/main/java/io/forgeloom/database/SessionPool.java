@@ -45,12 +45,9 @@ final class SessionPool {
     // all.
     //
     // A waiter never opens a session itself. It asks for one and queues at `available`, where it takes what comes
-    // first,
-    // a returned session or a new one. Openers are virtual threads, at most maxConnecting; each goes on as long as
-    // there
-    // are more waiters than openers. No waiter is left without: it counts itself before it asks, and an opener decides
-    // to
-    // end, and is uncounted, in one step under the lock under which the waiter asks.
+    // first, a returned session or a new one. Openers are virtual threads, at most maxConnecting; each goes on as long
+    // as there are more waiters than openers. No waiter is left without: it counts itself before it asks, and an
+    // opener decides to end, and is uncounted, in one step under the lock under which the waiter asks.
     //
     // While the server cannot be reached (`outage`), one opener alone tries on, with back-off, whatever the number of
     // waiters. It ends when nobody waits any more.
@@ -60,8 +57,7 @@ final class SessionPool {
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
     // A restart takes seconds, and those who wait shall not wait much longer than the server needs; after EARLY it is
-    // an
-    // outage, and a process must not hammer.
+    // an outage, and a process must not hammer.
     private static final Duration FIRST_RETRY = Duration.ofMillis(50);
     private static final Duration EARLY_RETRY = Duration.ofMillis(150);
     private static final Duration LAST_RETRY = Duration.ofSeconds(1);

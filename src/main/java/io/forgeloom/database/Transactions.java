@@ -24,11 +24,9 @@ import org.jspecify.annotations.Nullable;
 final class Transactions {
 
     // One attempt: acquire, BEGIN (the driver sends it with the first statement), the function, COMMIT, release, then
-    // the
-    // actions after the commit. What the server ended with 40001 or 40P01, in the function or at COMMIT, is not
-    // committed
-    // and may be run again. A session lost at COMMIT is neither: only the transaction's id, if it was read beforehand,
-    // can tell, and it is asked for over another session.
+    // the actions after the commit. What the server ended with 40001 or 40P01, in the function or at COMMIT, is not
+    // committed and may be run again. A session lost at COMMIT is neither: only the transaction's id, if it was read
+    // beforehand, can tell, and it is asked for over another session.
 
     private static final Duration FIRST_RETRY = Duration.ofMillis(10);
     private static final Duration LAST_RETRY = Duration.ofSeconds(1);
@@ -174,9 +172,8 @@ final class Transactions {
         }
 
         private void commit(ConnectionHandle connection) throws SQLException {
-            // On a virtual thread a pending interrupt breaks the connection under COMMIT, which would leave the outcome
-            // in
-            // doubt; refused before it, the outcome is certain.
+            // On a virtual thread a pending interrupt breaks the connection under COMMIT, which would leave the
+            // outcome in doubt; refused before it, the outcome is certain.
             if (Thread.currentThread().isInterrupted()) {
                 throw new CancellationException(
                         pool.name() + ": the thread was interrupted before COMMIT; the transaction is rolled back");
@@ -267,7 +264,12 @@ final class Transactions {
         }
 
         private static <E extends Throwable> E suppressing(E failure, List<Throwable> earlier) {
-            earlier.forEach(failure::addSuppressed);
+            for (Throwable attempt : earlier) {
+                // A function may throw one and the same object each time, which cannot suppress itself.
+                if (attempt != failure) {
+                    failure.addSuppressed(attempt);
+                }
+            }
             return failure;
         }
     }

@@ -146,6 +146,22 @@ abstract class DatabaseSuite {
     }
 
     @Test
+    void theSameExceptionObjectThrownEachTimeComesOutAsItIs() {
+        IllegalStateException always =
+                new IllegalStateException("some mapper's exception", new SQLException("made up", "40001"));
+        AtomicInteger runs = new AtomicInteger();
+        assertSame(
+                always,
+                assertThrows(
+                        RuntimeException.class,
+                        () -> db.inTransaction(tx -> {
+                            runs.incrementAndGet();
+                            throw always;
+                        })));
+        assertEquals(3, runs.get());
+    }
+
+    @Test
     void nothingElseIsRunAgain() {
         AtomicInteger runs = new AtomicInteger();
         assertThrows(

@@ -246,8 +246,7 @@ public final class TaskScope implements AutoCloseable {
         private @Nullable T result;
 
         // Volatile because an owner whose deadline passed asks while the subtask may still run. By then its interrupt
-        // may
-        // have ended the subtask already, which must be reported all the same: hence inTime, and not just done.
+        // may have ended the subtask already, which must be reported all the same: hence inTime, and not just done.
         private volatile boolean inTime;
         private volatile @Nullable Throwable failure;
 

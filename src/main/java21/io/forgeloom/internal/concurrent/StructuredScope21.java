@@ -40,8 +40,8 @@ final class StructuredScope21 implements ScopeThreads.Opener {
         @Override
         public void join() throws InterruptedException, ExecutionException, TimeoutException {
             // The scope turns the instant back into a duration at once, so the wall clock has next to no time to move.
-            // It
-            // still need not agree with nanoTime: the millisecond keeps a small difference from timing out too early.
+            // It still need not agree with nanoTime: the millisecond keeps a small difference from timing out too
+            // early.
             Instant until = Instant.now().plus(deadline.remaining()).plusMillis(1);
             scope.joinUntil(until).throwIfFailed();
         }
