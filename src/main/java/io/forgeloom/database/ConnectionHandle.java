@@ -380,7 +380,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
             session.orphan |= isUnknownToServer(failure);
             // The interrupt of a virtual thread closes its own socket; the server has done nothing.
             if (!mayBeInterrupt()) {
-                pool.suspect();
+                pool.suspect("session #" + session.number + " was lost: " + failure.getMessage());
             }
         }
         String cut = session.cutBecause;

@@ -99,6 +99,38 @@ public final class ConnectionPool implements DataSource {
         return sessions.outage() == null;
     }
 
+    /** Counts the calls of {@link #suspect}. */
+    int suspicion() {
+        return sessions.suspicion();
+    }
+
+    // ---- for those who route ----
+
+    /** Has {@code told} hear what is known of the server. To be called before the start. */
+    void listen(ServerListener told) {
+        sessions.listen(told);
+    }
+
+    ServerListener listener() {
+        return sessions.listener();
+    }
+
+    ControlSession control() {
+        return sessions.control();
+    }
+
+    long acquired() {
+        return sessions.acquired();
+    }
+
+    void refuse(String why) {
+        sessions.refuse(why);
+    }
+
+    void admit() throws InterruptedException {
+        sessions.admit();
+    }
+
     // ---- acquire and release ----
 
     /**
@@ -212,7 +244,7 @@ public final class ConnectionPool implements DataSource {
             }
             // An interrupt closes the socket of a virtual thread; that says nothing about the server.
             if (!ConnectionHandle.mayBeInterrupt()) {
-                suspect();
+                suspect("session #" + session.number + " did not answer");
             }
             return null;
         } finally {
@@ -297,13 +329,8 @@ public final class ConnectionPool implements DataSource {
     }
 
     /** A session died in use: the others are tried before they are used again. */
-    void suspect() {
-        sessions.suspect();
-    }
-
-    /** Counts the calls of {@link #suspect}. */
-    int suspicion() {
-        return sessions.suspicion();
+    void suspect(String evidence) {
+        sessions.suspect(evidence);
     }
 
     /** What the slow-statement log needs of the clock; 0 where the log is off. */

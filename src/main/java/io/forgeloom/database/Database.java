@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,14 +26,15 @@ public final class Database implements AutoCloseable {
 
     private final DatabaseConfig config;
     private final ConnectionPool primary;
-    private final List<ConnectionPool> replicas;
+    private final List<Replica> replicas;
+    private final ReadRouter router;
     private final Transactions transactions;
-    private final AtomicInteger nextReplica = new AtomicInteger();
 
-    private Database(DatabaseConfig config, ConnectionPool primary, List<ConnectionPool> replicas) {
+    private Database(DatabaseConfig config, ConnectionPool primary, List<Replica> replicas) {
         this.config = config;
         this.primary = primary;
         this.replicas = replicas;
+        this.router = new ReadRouter(primary, replicas, config.readFromReplica());
         this.transactions = new Transactions(primary);
     }
 
@@ -53,8 +53,17 @@ public final class Database implements AutoCloseable {
         List<ServerStart> servers = ServerStart.all(config);
         ServerStart.check(servers, config);
         List<ConnectionPool> pools =
-                servers.stream().map(server -> server.startPool(config)).toList();
-        return new Database(config, pools.get(0), pools.subList(1, pools.size()));
+                servers.stream().map(server -> server.newPool(config)).toList();
+        List<Replica> replicas = pools.stream()
+                .skip(1)
+                .map(pool -> new Replica(pool, config.replicaOptions()))
+                .toList();
+        Database database = new Database(config, pools.get(0), replicas);
+        for (int i = 0; i < pools.size(); i++) {
+            servers.get(i).start(pools.get(i));
+        }
+        replicas.forEach(Replica::start);
+        return database;
     }
 
     /** The pool of the primary, which is a {@link javax.sql.DataSource}. */
@@ -63,21 +72,19 @@ public final class Database implements AutoCloseable {
     }
 
     /**
-     * The pool to read from: the next replica in turn, passing over those to which the last connect failed; the primary
-     * if there is none or {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary.
+     * The pool to read from: the next replica in turn of those in rotation; the primary if there is none or
+     * {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary.
+     *
+     * <p>A replica leaves the rotation the moment that a connection to it fails, is tried at once by a thread of its own,
+     * and comes back when it answers. While it is down its pool refuses everyone at once; nobody waits there.
      */
     public ConnectionPool readPool() {
-        if (config.readFromReplica()) {
-            int count = replicas.size();
-            int first = nextReplica.getAndIncrement();
-            for (int i = 0; i < count; i++) {
-                ConnectionPool replica = replicas.get(Math.floorMod(first + i, count));
-                if (replica.isReachable()) {
-                    return replica;
-                }
-            }
-        }
-        return primary;
+        return router.choose();
+    }
+
+    /** The replicas in the order of the configuration, as of now. */
+    public List<ReplicaStatus> replicas() {
+        return router.status();
     }
 
     /**
@@ -148,7 +155,7 @@ public final class Database implements AutoCloseable {
         Deadline deadline = Deadline.after(HEALTH_TIMEOUT);
         List<ConnectionPool> pools = new ArrayList<>();
         pools.add(primary);
-        pools.addAll(replicas);
+        replicas.forEach(replica -> pools.add(replica.pool()));
         // One second beyond the deadline of each answer, so that a subtask itself says what it waited for.
         try (TaskScope scope = TaskScope.open("forgeloom-health", Deadline.after(HEALTH_TIMEOUT.plusSeconds(1)))) {
             List<TaskScope.Subtask<DatabaseHealth.Server>> answers = pools.stream()
@@ -205,9 +212,13 @@ public final class Database implements AutoCloseable {
     public void close(Duration timeout) {
         Deadline deadline = Deadline.after(timeout);
         List<Thread> closers = new ArrayList<>();
-        for (ConnectionPool replica : replicas) {
-            closers.add(
-                    Thread.ofVirtual().name("forgeloom-close-" + replica.name()).start(() -> replica.close(deadline)));
+        for (Replica replica : replicas) {
+            closers.add(Thread.ofVirtual()
+                    .name("forgeloom-close-" + replica.pool().name())
+                    .start(() -> {
+                        replica.close();
+                        replica.pool().close(deadline);
+                    }));
         }
         primary.close(deadline);
         boolean interrupted = Thread.currentThread().isInterrupted();

@@ -37,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  * @param replicaUrls see {@link Builder#replicaUrls}
  * @param readFromReplica see {@link Builder#readFromReplica}
  * @param replicaPoolSize see {@link Builder#replicaPoolSize}
+ * @param replicaOptions see {@link Builder#replicaOptions}
  * @param serviceName see {@link Builder#serviceName}
  * @param requireDirectConnection see {@link Builder#requireDirectConnection}
  */
@@ -63,6 +64,7 @@ public record DatabaseConfig(
         List<String> replicaUrls,
         boolean readFromReplica,
         int replicaPoolSize,
+        ReplicaOptions replicaOptions,
         String serviceName,
         boolean requireDirectConnection) {
 
@@ -97,6 +99,7 @@ public record DatabaseConfig(
         requireBetween("leakThreshold", leakThreshold, Duration.ZERO, DAY);
         Objects.requireNonNull(sessionReset, "sessionReset");
         requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
+        Objects.requireNonNull(replicaOptions, "replicaOptions");
         replicaUrls = List.copyOf(replicaUrls);
         for (int i = 0; i < replicaUrls.size(); i++) {
             PgUrl.parse("replicaUrls[" + i + "]", replicaUrls.get(i));
@@ -168,6 +171,7 @@ public record DatabaseConfig(
                 + ", replicaUrls=" + replicaUrls.stream().map(PgUrl::mask).toList()
                 + ", readFromReplica=" + readFromReplica
                 + ", replicaPoolSize=" + replicaPoolSize
+                + ", replicaOptions=" + replicaOptions
                 + ", serviceName=" + serviceName
                 + ", requireDirectConnection=" + requireDirectConnection
                 + "]";
@@ -198,6 +202,7 @@ public record DatabaseConfig(
         private List<String> replicaUrls = List.of();
         private boolean readFromReplica;
         private int replicaPoolSize;
+        private ReplicaOptions replicaOptions = ReplicaOptions.DEFAULTS;
         private String serviceName = "forge";
         private boolean requireDirectConnection = true;
 
@@ -362,6 +367,12 @@ public record DatabaseConfig(
             return this;
         }
 
+        /** How replicas are watched and chosen. Defaults to {@link ReplicaOptions#DEFAULTS}. */
+        public Builder replicaOptions(ReplicaOptions replicaOptions) {
+            this.replicaOptions = Objects.requireNonNull(replicaOptions, "replicaOptions");
+            return this;
+        }
+
         /** The {@code application_name} that the server sees, 1 to 63 bytes of UTF-8. Defaults to {@code forge}. */
         public Builder serviceName(String serviceName) {
             this.serviceName = serviceName;
@@ -407,6 +418,7 @@ public record DatabaseConfig(
                     replicaUrls,
                     readFromReplica,
                     replicaPoolSize == 0 ? Math.max(1, poolSize / 2) : replicaPoolSize,
+                    replicaOptions,
                     serviceName,
                     requireDirectConnection);
         }

@@ -128,6 +128,11 @@ final class PooledSession {
         return triedNanos - lastUsedNanos > 0 ? triedNanos : lastUsedNanos;
     }
 
+    /** How often it was handed to a user. */
+    int uses() {
+        return (holds.get() + 1) >>> 1;
+    }
+
     /** The newest of the times noted here, for whoever need not know it to the millisecond. */
     long lastKnownNanos() {
         long tried = lastTriedNanos();

@@ -36,6 +36,9 @@ final class Refusals {
         if (sessions.isClosed()) {
             return Reason.CLOSED;
         }
+        if (sessions.refusing() != null) {
+            return Reason.SERVER_DOWN;
+        }
         PoolStats now = sessions.stats();
         if (now.active() >= now.maxSize()) {
             return Reason.EXHAUSTED;
@@ -60,14 +63,17 @@ final class Refusals {
         Duration waited = Duration.ofNanos(System.nanoTime() - begin);
         PoolStats now = sessions.stats();
         SessionOpeners.Outage outage = sessions.outage();
+        String refusing = sessions.refusing();
         String why = switch (reason) {
             case EXHAUSTED -> "all " + now.maxSize() + " connections are in use, " + holders();
             case CONNECTING_SLOWLY -> "no session was opened in time";
             case SERVER_DOWN ->
-                outage == null
-                        ? "the server could not be reached"
-                        : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
-                                + outage.lastError().getMessage();
+                refusing != null
+                        ? refusing
+                        : outage == null
+                                ? "the server could not be reached"
+                                : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
+                                        + outage.lastError().getMessage();
             case QUEUE_FULL -> "the queue is full";
             case CLOSED -> "the pool is closed";
             case INTERRUPTED -> "the thread was interrupted";

@@ -176,20 +176,25 @@ final class ServerStart {
         }
     }
 
-    ConnectionPool startPool(DatabaseConfig config) {
-        PgSession first = session;
+    ConnectionPool newPool(DatabaseConfig config) {
         HarmlessFunctions functions = harmless;
-        if (first == null || functions == null) {
+        if (functions == null) {
             throw new IllegalStateException(role + " was not checked");
         }
-        ConnectionPool pool = new ConnectionPool(
+        return new ConnectionPool(
                 role,
                 config,
                 primary ? config.poolSize() : config.replicaPoolSize(),
                 primary ? config.minPoolSize() : 0,
                 connector,
                 functions);
+    }
+
+    void start(ConnectionPool pool) {
+        PgSession first = session;
+        if (first == null) {
+            throw new IllegalStateException(role + " was not checked");
+        }
         pool.start(first);
-        return pool;
     }
 }

@@ -202,6 +202,7 @@ final class SessionOpeners {
     private void failed(SQLException error) {
         Outage before = outage;
         outage = new Outage(error, before == null ? System.nanoTime() : before.sinceNanos());
+        pool.evidence("no session can be opened: " + error.getMessage());
         if (before == null) {
             LOG.log(Level.WARNING, "{0} {1}: cannot open a session: {2}", name, connector, error.getMessage());
         }

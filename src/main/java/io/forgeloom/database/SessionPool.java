@@ -44,6 +44,9 @@ final class SessionPool {
     // A waiter never opens a session itself. It asks for one and queues at `available`, where it takes what comes
     // first, a returned session or a new one.
     //
+    // Refusing, while the server is known to be down, works as closing does, and can be taken back: after `refusing` is
+    // set one permit without a session is released, and it is acquired again before `refusing` is taken back.
+    //
     // Closing: whoever puts a session among the free ones looks whether the pool is closed, after it, and ends all that
     // are there; so does the close. One permit without a session is released: whoever gets it finds the pool shut,
     // passes the permit on
@@ -71,6 +74,9 @@ final class SessionPool {
     private final AtomicLong disposed = new AtomicLong();
     private final AtomicLong refused = new AtomicLong();
 
+    /** How often the sessions that ended were used. */
+    private final AtomicLong usesEnded = new AtomicLong();
+
     /** Every session that exists, free or in use. */
     private final Set<PooledSession> sessions = ConcurrentHashMap.newKeySet();
 
@@ -85,6 +91,12 @@ final class SessionPool {
 
     private final ReentrantLock slotsLock = new ReentrantLock();
     private final AtomicBoolean closed = new AtomicBoolean();
+
+    /** Why nobody gets a session for now; null as a rule. */
+    private volatile @Nullable String refusing;
+
+    /** Whom to tell of the server; set before the start. */
+    private ServerListener listener = ServerListener.NONE;
 
     // Of what goes wrong with sessions in use: see these classes.
     private final ControlSession control;
@@ -121,9 +133,40 @@ final class SessionPool {
      * A session was found dead: those that were last known to be alive before are no longer trusted, and the free ones of
      * them are tried soon.
      */
-    void suspect() {
+    void suspect(String evidence) {
         suspicion.incrementAndGet();
         watch.trySuspects();
+        evidence(evidence);
+    }
+
+    /** Something speaks against the server; its sessions are trusted as before. */
+    void evidence(String evidence) {
+        if (!isClosed()) {
+            listener.suspected(evidence);
+        }
+    }
+
+    /** Has {@code told} hear what is known of the server. To be called before the start. */
+    void listen(ServerListener told) {
+        listener = told;
+    }
+
+    ServerListener listener() {
+        return listener;
+    }
+
+    /** For questions to the server beside the users' sessions. */
+    ControlSession control() {
+        return control;
+    }
+
+    /** How many sessions were handed to users so far. */
+    long acquired() {
+        long uses = usesEnded.get();
+        for (PooledSession session : sessions) {
+            uses += session.uses();
+        }
+        return uses;
     }
 
     /** Counts the calls of {@link #suspect}. */
@@ -133,6 +176,49 @@ final class SessionPool {
 
     boolean isClosed() {
         return closed.get();
+    }
+
+    /** Why nobody gets a session until {@link #admit}; null as a rule. */
+    @Nullable
+    String refusing() {
+        return refusing;
+    }
+
+    private boolean isShut() {
+        return refusing != null || isClosed();
+    }
+
+    /**
+     * Nobody gets a session until {@link #admit}: those who wait are refused at once, the free sessions end now and the
+     * others when they come back. One thread alone calls this and {@code admit}.
+     */
+    void refuse(String why) {
+        boolean already = refusing != null;
+        refusing = why;
+        if (already) {
+            return;
+        }
+        while (available.tryAcquire()) {
+            PooledSession session = free.take();
+            while (session == null && !isClosed()) {
+                // Somebody looks it over and puts it back.
+                session = free.take();
+            }
+            if (session == null) {
+                break;
+            }
+            dispose(session, CloseReason.DEAD);
+        }
+        available.release();
+    }
+
+    /** Takes a {@link #refuse} back. */
+    void admit() throws InterruptedException {
+        if (refusing != null) {
+            // Whoever has it at this moment passes it on.
+            available.acquire();
+            refusing = null;
+        }
     }
 
     SessionOpeners.@Nullable Outage outage() {
@@ -194,7 +280,7 @@ final class SessionPool {
     @Nullable
     PooledSession tryTake() {
         // Barging is for an empty queue only; the semaphore's own tryAcquire() always barges.
-        if (isClosed() || available.hasQueuedThreads() || !available.tryAcquire()) {
+        if (isShut() || available.hasQueuedThreads() || !available.tryAcquire()) {
             return null;
         }
         return pop();
@@ -221,15 +307,15 @@ final class SessionPool {
     @Nullable
     PooledSession take(Deadline deadline) throws InterruptedException {
         openers.openIfNeeded();
-        if (isClosed() || !available.tryAcquire(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
+        if (isShut() || !available.tryAcquire(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
             return null;
         }
         return pop();
     }
 
-    /** Null if the pool is closed; otherwise the caller's permit stands for a session. */
+    /** Null if the pool is shut; otherwise the caller's permit stands for a session. */
     private @Nullable PooledSession pop() {
-        while (!isClosed()) {
+        while (!isShut()) {
             // A pass that meets none was overtaken by others, who each got one meanwhile: this is no waiting.
             PooledSession session = free.take();
             if (session != null) {
@@ -243,7 +329,7 @@ final class SessionPool {
     /** Takes a free session for which {@code due} holds, if nobody waits for any. */
     @Nullable
     PooledSession takeIdle(Predicate<PooledSession> due) {
-        if (isClosed() || available.hasQueuedThreads() || !available.tryAcquire()) {
+        if (isShut() || available.hasQueuedThreads() || !available.tryAcquire()) {
             return null;
         }
         PooledSession session = free.take(due);
@@ -267,6 +353,10 @@ final class SessionPool {
 
     /** Takes a session back; after {@link #close} it is ended instead. */
     void give(PooledSession session) {
+        if (refusing != null) {
+            dispose(session, CloseReason.DEAD);
+            return;
+        }
         free.put(session);
         available.release();
         endFreeIfClosed();
@@ -302,6 +392,7 @@ final class SessionPool {
             dedicatedSessions.remove(session);
             freeSlot(session.slot);
             disposed.incrementAndGet();
+            usesEnded.addAndGet(session.uses());
             if (session.orphan) {
                 reaper.reap(session.session.backend(), this::freePlace);
             } else {

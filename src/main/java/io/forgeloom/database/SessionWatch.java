@@ -169,7 +169,7 @@ final class SessionWatch {
                     dead.size(),
                     silent.size(),
                     dead.get(0).session.cutBecause);
-            pool.suspect();
+            pool.suspect(dead.size() + " sessions were dead");
         }
     }
 
@@ -267,6 +267,7 @@ final class SessionWatch {
         boolean first = undecidedPause == 0;
         undecidedPause = first ? SILENCE.toNanos() : Math.min(2 * undecidedPause, LAST_UNDECIDED);
         askAgain = System.nanoTime() + undecidedPause;
+        pool.evidence(count + " sessions are silent, and the server cannot be asked about them: " + why);
         ConnectionPool.LOG.log(
                 first ? Level.WARNING : Level.DEBUG,
                 "{0}: {1} sessions are silent for more than {2} ms, and the server cannot be asked whether they are"

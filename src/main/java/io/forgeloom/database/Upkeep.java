@@ -97,7 +97,7 @@ final class Upkeep implements AutoCloseable {
                 if (alive) {
                     sessions.give(still);
                 } else {
-                    pool.suspect();
+                    pool.suspect("session #" + still.number + " did not answer");
                     sessions.dispose(still, CloseReason.DEAD);
                 }
             }
