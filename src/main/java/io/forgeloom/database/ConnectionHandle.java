@@ -9,6 +9,7 @@ import io.forgeloom.internal.jdbc.WrappedPreparedStatement;
 import io.forgeloom.internal.jdbc.WrappedResultSet;
 import io.forgeloom.internal.jdbc.WrappedStatement;
 import io.forgeloom.internal.pg.DriverSettings;
+import io.forgeloom.internal.pg.PgSession;
 import java.io.EOFException;
 import java.lang.System.Logger.Level;
 import java.lang.reflect.InvocationTargetException;
@@ -27,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
@@ -78,6 +80,9 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     /** Whether the server or the network ended the session under the user. */
     private boolean lost;
 
+    /** Whether the user may have seen something of what the server answered. */
+    private boolean returnedRows;
+
     ConnectionHandle(ConnectionPool pool, PooledSession session) {
         this.use = PoolEvents.beginUse(pool.name(), session.number);
         this.pool = pool;
@@ -100,6 +105,25 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     /** The session itself, for those who run transactions on it. */
     PooledSession session() {
         return session;
+    }
+
+    ConnectionPool pool() {
+        return pool;
+    }
+
+    /** Whether the server or the network ended the session under the user. To be asked before the release. */
+    boolean isLost() {
+        return lost || session.session.isClosed();
+    }
+
+    /** Whether a row reached the user, or may have. */
+    boolean returnedRows() {
+        return returnedRows;
+    }
+
+    /** Whether the server last reported that it is a standby. To be asked before the release. */
+    boolean isOnStandby() {
+        return "on".equals(session.session.reported("in_hot_standby"));
     }
 
     @Override
@@ -133,6 +157,19 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         refuseIfManaged("commit()");
         try {
             delegate().commit();
+        } catch (SQLException e) {
+            throw failed(e);
+        }
+    }
+
+    /**
+     * Commits and has {@code question} answered in the same message, as {@link PgSession#commitAndAsk}. For those who
+     * manage the transaction.
+     */
+    Optional<String> commitAndAsk(String question) throws SQLException {
+        requireOpen();
+        try {
+            return session.session.commitAndAsk(question);
         } catch (SQLException e) {
             throw failed(e);
         }
@@ -350,7 +387,14 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     }
 
     @Override
+    public void rowReturned() {
+        returnedRows = true;
+    }
+
+    @Override
     public void unwrapped() throws SQLException {
+        // What is read by the driver's own objects goes unseen.
+        returnedRows = true;
         if (unwrapped == null) {
             changing().all();
             unwrapped = session.session.driverSettings();

@@ -106,6 +106,11 @@ public final class ConnectionPool implements DataSource {
 
     // ---- for those who route ----
 
+    /** Name and address, for messages. */
+    String address() {
+        return name + " " + connector;
+    }
+
     /** Has {@code told} hear what is known of the server. To be called before the start. */
     void listen(ServerListener told) {
         sessions.listen(told);

@@ -11,14 +11,16 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A primary and its replicas, each behind a bounded pool. Opened once by {@link #open}, shared by all threads, and closed
  * by {@link #close}. Safe for use by many threads.
  *
- * <p>{@link #withConnection} lends a connection for one function, {@link #inTransaction} runs one in a transaction, and
- * {@link #primary()} is a {@link javax.sql.DataSource} for code that knows JDBC only.
+ * <p>{@link #withConnection} lends a connection of the primary for one function, {@link #inTransaction} runs one in a
+ * transaction, {@link #read} runs one that reads on a replica. {@link #primary()} and {@link #reads()} are a
+ * {@link DataSource} each, for code that knows JDBC only.
  */
 public final class Database implements AutoCloseable {
 
@@ -28,14 +30,18 @@ public final class Database implements AutoCloseable {
     private final ConnectionPool primary;
     private final List<Replica> replicas;
     private final ReadRouter router;
+    private final Reads reads;
+    private final ReadsDataSource readsDataSource;
     private final Transactions transactions;
 
-    private Database(DatabaseConfig config, ConnectionPool primary, List<Replica> replicas) {
+    private Database(DatabaseConfig config, ConnectionPool primary, WalPages walPages, List<Replica> replicas) {
         this.config = config;
         this.primary = primary;
         this.replicas = replicas;
         this.router = new ReadRouter(primary, replicas, config.readFromReplica());
-        this.transactions = new Transactions(primary);
+        this.reads = new Reads(router, primary);
+        this.readsDataSource = new ReadsDataSource(reads, primary);
+        this.transactions = new Transactions(primary, walPages);
     }
 
     /**
@@ -58,7 +64,7 @@ public final class Database implements AutoCloseable {
                 .skip(1)
                 .map(pool -> new Replica(pool, config.replicaOptions()))
                 .toList();
-        Database database = new Database(config, pools.get(0), replicas);
+        Database database = new Database(config, pools.get(0), servers.get(0).walPages(), replicas);
         for (int i = 0; i < pools.size(); i++) {
             servers.get(i).start(pools.get(i));
         }
@@ -80,6 +86,40 @@ public final class Database implements AutoCloseable {
      */
     public ConnectionPool readPool() {
         return router.choose();
+    }
+
+    /**
+     * The servers to read from as a {@link DataSource} for code that knows JDBC only: each connection is of the pool that
+     * {@link #readPool()} would choose, or of the next one if that refuses because its server is down. What happens to a
+     * connection afterwards is the user's; only {@link #read(ConnectionFunction)} moves on by itself.
+     */
+    public DataSource reads() {
+        return readsDataSource;
+    }
+
+    /** As {@link #read(ReadOptions, ConnectionFunction)} with every default. */
+    public <T extends @Nullable Object, X extends Exception> T read(ConnectionFunction<T, X> function) throws X {
+        return read(ReadOptions.DEFAULTS, function);
+    }
+
+    /**
+     * Runs {@code function}, which only reads, on a connection of the next replica in turn, or of the primary if there is
+     * none in rotation, and releases it. Each statement sees what that server has replayed by then; with
+     * {@link ReadOptions#after(CommitPosition)} that is the commit at least.
+     *
+     * <p>A server that is down, or goes down while this waits for a connection, is passed over. If the connection dies under the function, or the replica
+     * cancels it because it is in the way of its recovery, the function is called once more from its start, on another server if there is one: unless
+     * a row has reached it (or a value of a {@link java.sql.CallableStatement}, or the driver's own connection), it is
+     * {@linkplain ReadOptions#notRepeatable() not repeatable}, or this thread was interrupted.
+     *
+     * @return what the function returns
+     * @throws X what the function throws beside {@link SQLException}
+     * @throws DatabaseException for an {@link SQLException} of the function; it names the server
+     * @throws AcquireException if there is no connection
+     */
+    public <T extends @Nullable Object, X extends Exception> T read(
+            ReadOptions options, ConnectionFunction<T, X> function) throws X {
+        return reads.run(options, function);
     }
 
     /** The replicas in the order of the configuration, as of now. */
@@ -132,6 +172,27 @@ public final class Database implements AutoCloseable {
     public <T extends @Nullable Object, X extends Exception> T inTransaction(
             TransactionOptions options, TransactionFunction<T, X> function) throws X {
         return transactions.run(options, function);
+    }
+
+    /** As {@link #inTransactionWithPosition(TransactionOptions, TransactionFunction)} with every default. */
+    public <T extends @Nullable Object, X extends Exception> Committed<T> inTransactionWithPosition(
+            TransactionFunction<T, X> function) throws X {
+        return inTransactionWithPosition(TransactionOptions.DEFAULTS, function);
+    }
+
+    /**
+     * As {@link #inTransaction(TransactionOptions, TransactionFunction)}, and says where in the log the commit is, so that
+     * whoever reads {@linkplain ReadOptions#after(CommitPosition) after} that sees it on a replica, too. The position is
+     * asked for in the same message as the COMMIT.
+     *
+     * <p>If the connection is lost right after the commit, the position is asked for over another; if there is none to be
+     * had within the acquire timeout, it is one that no replica ever reaches, so that reads after it go to the primary.
+     *
+     * @throws X what the function throws beside {@link SQLException}
+     */
+    public <T extends @Nullable Object, X extends Exception> Committed<T> inTransactionWithPosition(
+            TransactionOptions options, TransactionFunction<T, X> function) throws X {
+        return transactions.runWithPosition(options, function);
     }
 
     /**

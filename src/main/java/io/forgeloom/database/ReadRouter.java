@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses the server for a read. Who is in rotation is an array that is replaced as a whole when a replica enters or
@@ -52,6 +53,65 @@ final class ReadRouter {
             return primary;
         }
         return candidates[turn(candidates.length)].pool();
+    }
+
+    /** As {@link #choose}, but another pool than {@code failed} unless there is none. */
+    ConnectionPool chooseInsteadOf(ConnectionPool failed) {
+        Replica[] candidates = inRotation;
+        if (candidates.length > 0 && readFromReplica) {
+            int first = turn(candidates.length);
+            for (int i = 0; i < candidates.length; i++) {
+                ConnectionPool pool = candidates[(first + i) % candidates.length].pool();
+                if (pool != failed) {
+                    return pool;
+                }
+            }
+        }
+        return fallback();
+    }
+
+    /**
+     * The next replica in turn of those that were last seen to have replayed {@code lsn}, else of all; null if none but
+     * {@code failed} is in rotation, or reads from replicas are off.
+     */
+    @Nullable
+    Replica chooseReplica(long lsn, @Nullable ConnectionPool failed) {
+        Replica[] candidates = inRotation;
+        if (candidates.length == 0 || !readFromReplica) {
+            return null;
+        }
+        int first = turn(candidates.length);
+        Replica any = null;
+        for (int i = 0; i < candidates.length; i++) {
+            Replica candidate = candidates[(first + i) % candidates.length];
+            if (candidate.pool() != failed) {
+                if (candidate.hasReplayed(lsn)) {
+                    return candidate;
+                }
+                any = any == null ? candidate : any;
+            }
+        }
+        return any;
+    }
+
+    /** Where reads go that no replica can serve. */
+    ConnectionPool fallback() {
+        return primary;
+    }
+
+    /** How many replicas are in rotation. */
+    int rotationSize() {
+        return inRotation.length;
+    }
+
+    /** Whether this is the pool of a replica that is not in rotation. */
+    boolean isOut(ConnectionPool pool) {
+        for (Replica replica : replicas) {
+            if (replica.pool() == pool) {
+                return !replica.isInRotation();
+            }
+        }
+        return false;
     }
 
     private int turn(int count) {

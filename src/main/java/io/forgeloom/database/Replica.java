@@ -41,6 +41,8 @@ final class Replica implements ServerListener, AutoCloseable {
             SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn
             """;
 
+    private static final String REPLAYED = "SELECT pg_catalog.pg_last_wal_replay_lsn()";
+
     /**
      * How far a server had replayed.
      *
@@ -114,6 +116,33 @@ final class Replica implements ServerListener, AutoCloseable {
                 && known.lsn >= lsn
                 && known.nanos - session.openedNanos > 0
                 && known.server.equals(session.session.backend().server());
+    }
+
+    /** Whether it was last seen at or after {@code lsn}: a hint where to ask first, and no proof. */
+    boolean hasReplayed(long lsn) {
+        Replay known = replay;
+        return known != null && known.lsn >= lsn;
+    }
+
+    /**
+     * Asks on a session of this replica how far it has replayed, for one round trip, and keeps the answer for others. 0
+     * if it is in no recovery and never was.
+     */
+    long replayed(PooledSession session) throws SQLException {
+        long asked = System.nanoTime();
+        String answer = session.session.send(REPLAYED).get(0);
+        session.lastUsedNanos = System.nanoTime();
+        if (answer.isEmpty()) {
+            return 0;
+        }
+        Replay seen =
+                new Replay(CommitPosition.lsn(answer), session.session.backend().server(), asked);
+        Replay known = replay;
+        // Two at once may leave the older one, which costs somebody a question.
+        if (known == null || asked - known.nanos > 0) {
+            replay = seen;
+        }
+        return seen.lsn;
     }
 
     // ---- evidence ----

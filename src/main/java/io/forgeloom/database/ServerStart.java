@@ -37,6 +37,9 @@ final class ServerStart {
     /** As {@link #session}. */
     private @Nullable HarmlessFunctions harmless;
 
+    /** As {@link #session}; read from the primary only. */
+    private @Nullable WalPages walPages;
+
     private ServerStart(String role, boolean primary, PgUrl url, DatabaseConfig config) {
         this.role = role;
         this.primary = primary;
@@ -98,6 +101,9 @@ final class ServerStart {
             session = opened;
             judge(ServerFacts.read(opened), config);
             harmless = HarmlessFunctions.read(opened);
+            if (primary) {
+                walPages = WalPages.read(opened);
+            }
         } catch (SQLException e) {
             String said = String.valueOf(e.getMessage());
             if (ServerFacts.isPoolersRefusal(e)) {
@@ -188,6 +194,15 @@ final class ServerStart {
                 primary ? config.minPoolSize() : 0,
                 connector,
                 functions);
+    }
+
+    /** Of the primary: how its log is cut. */
+    WalPages walPages() {
+        WalPages pages = walPages;
+        if (pages == null) {
+            throw new IllegalStateException(role + " was not checked, or is no primary");
+        }
+        return pages;
     }
 
     void start(ConnectionPool pool) {

@@ -13,6 +13,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -56,33 +57,46 @@ final class Transactions {
               AND pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) = ?
             """;
 
+    /** Not the flushed position: without {@code synchronous_commit} that is before the commit. */
+    private static final String INSERT_POSITION = "SELECT pg_catalog.pg_current_wal_insert_lsn()";
+
     private final ConnectionPool pool;
+    private final WalPages pages;
 
     /** The threads that are inside a transaction of this pool: each adds and removes itself. */
     private final Set<Thread> inside = ConcurrentHashMap.newKeySet();
 
-    Transactions(ConnectionPool pool) {
+    Transactions(ConnectionPool pool, WalPages pages) {
         this.pool = pool;
+        this.pages = pages;
     }
 
     <T extends @Nullable Object, X extends Exception> T run(
             TransactionOptions options, TransactionFunction<T, X> function) throws X {
+        return run(new Attempts<>(options, function, false));
+    }
+
+    <T extends @Nullable Object, X extends Exception> Committed<T> runWithPosition(
+            TransactionOptions options, TransactionFunction<T, X> function) throws X {
+        Attempts<T, X> attempts = new Attempts<>(options, function, true);
+        T result = run(attempts);
+        return new Committed<>(result, attempts.position);
+    }
+
+    private <T extends @Nullable Object, X extends Exception> T run(Attempts<T, X> attempts) throws X {
         Thread thread = Thread.currentThread();
         if (!inside.add(thread)) {
             throw new IllegalStateException("inTransaction inside inTransaction on thread \"" + thread.getName()
                     + "\": the inner one would wait for a second connection while holding the first, which ends in a"
                     + " deadlock once the pool is full; use Transaction.withSavepoint for a part that may fail");
         }
-        List<Runnable> afterCommit;
         T result;
         try {
-            Attempts<T, X> attempts = new Attempts<>(options, function);
             result = attempts.run();
-            afterCommit = attempts.afterCommit;
         } finally {
             inside.remove(thread);
         }
-        for (Runnable action : afterCommit) {
+        for (Runnable action : attempts.afterCommit) {
             try {
                 action.run();
             } catch (RuntimeException e) {
@@ -97,13 +111,18 @@ final class Transactions {
 
         private final TransactionOptions options;
         private final TransactionFunction<T, X> function;
+        private final boolean wantsPosition;
         private final @Nullable Deadline deadline;
 
         List<Runnable> afterCommit = List.of();
 
-        Attempts(TransactionOptions options, TransactionFunction<T, X> function) {
+        /** Of the commit, if it is wanted. */
+        CommitPosition position = CommitPosition.UNKNOWN;
+
+        Attempts(TransactionOptions options, TransactionFunction<T, X> function, boolean wantsPosition) {
             this.options = options;
             this.function = function;
+            this.wantsPosition = wantsPosition;
             this.deadline = options.timeout().isZero() ? null : Deadline.after(options.timeout());
         }
 
@@ -181,14 +200,52 @@ final class Transactions {
             TransactionId id = options.traceCommit() ? ownId(connection) : null;
             connection.endManaged();
             try {
-                connection.commit();
+                if (wantsPosition) {
+                    Optional<String> answer = connection.commitAndAsk(INSERT_POSITION);
+                    position = answer.isPresent() ? position(answer.get()) : positionElsewhere(connection);
+                } else {
+                    connection.commit();
+                }
             } catch (SQLException e) {
                 if (SqlState.isSessionLost(e.getSQLState()) || connection.isClosed()) {
                     connection.release();
                     settle(id, e);
+                    if (wantsPosition) {
+                        position = positionElsewhere(connection);
+                    }
                     return;
                 }
                 throw e;
+            }
+        }
+
+        private CommitPosition position(String insertLsn) {
+            return new CommitPosition(pages.replayable(CommitPosition.lsn(insertLsn)));
+        }
+
+        /**
+         * Of a transaction that is committed, where its own session could not say it. A later position is as good; and
+         * whatever goes wrong here must not look as if the transaction had failed.
+         */
+        private CommitPosition positionElsewhere(ConnectionHandle committedOn) {
+            // One at a time: the other may be the pool's last.
+            committedOn.release();
+            try {
+                ConnectionHandle connection = pool.lease(pool.acquireDeadline());
+                try {
+                    return position(
+                            connection.session().session.send(INSERT_POSITION).get(0));
+                } catch (SQLException e) {
+                    throw new DatabaseException(connection.failed(e));
+                } finally {
+                    connection.release();
+                }
+            } catch (AcquireException | DatabaseException e) {
+                ConnectionPool.LOG.log(
+                        Level.WARNING,
+                        pool.name() + ": the position of a commit is unknown; reads after it go there",
+                        e);
+                return CommitPosition.UNKNOWN;
             }
         }
 

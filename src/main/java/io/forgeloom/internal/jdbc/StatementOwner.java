@@ -24,6 +24,9 @@ public interface StatementOwner {
     /** An execution ended, by success or by failure. */
     void executed(long start, String sql);
 
+    /** The caller got a row, or another value of an answer. Called once for each result set, at its first row. */
+    void rowReturned();
+
     /**
      * The driver threw.
      *

@@ -33,6 +33,25 @@ public class WrappedCallableStatement extends WrappedPreparedStatement implement
     }
 
     @Override
+    public boolean execute() throws SQLException {
+        boolean rows = super.execute();
+        outParametersReturned();
+        return rows;
+    }
+
+    @Override
+    public int executeUpdate() throws SQLException {
+        int count = super.executeUpdate();
+        outParametersReturned();
+        return count;
+    }
+
+    /** From now on the caller can read them, which is not watched. */
+    private void outParametersReturned() {
+        owner.rowReturned();
+    }
+
+    @Override
     protected CallableStatement delegate() throws SQLException {
         owner.requireOpen();
         return delegate;

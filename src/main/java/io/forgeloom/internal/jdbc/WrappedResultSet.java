@@ -14,6 +14,9 @@ public final class WrappedResultSet extends ForwardingResultSet {
     private final Statement statement;
     private final ResultSet delegate;
 
+    /** Whether the owner knows that a row was seen. */
+    private boolean reported;
+
     /**
      * @param owner whom this reports to
      * @param statement the wrapped statement; null for what {@link java.sql.DatabaseMetaData} returns
@@ -35,10 +38,43 @@ public final class WrappedResultSet extends ForwardingResultSet {
         // The only way in which a result set in use reaches the server, where the fetch size makes it a cursor.
         owner.requireOpen();
         try {
-            return delegate.next();
+            return reached(delegate.next());
         } catch (SQLException e) {
             throw owner.failed(e);
         }
+    }
+
+    private boolean reached(boolean row) {
+        if (row && !reported) {
+            reported = true;
+            owner.rowReturned();
+        }
+        return row;
+    }
+
+    @Override
+    public boolean first() throws SQLException {
+        return reached(delegate.first());
+    }
+
+    @Override
+    public boolean last() throws SQLException {
+        return reached(delegate.last());
+    }
+
+    @Override
+    public boolean absolute(int row) throws SQLException {
+        return reached(delegate.absolute(row));
+    }
+
+    @Override
+    public boolean relative(int rows) throws SQLException {
+        return reached(delegate.relative(rows));
+    }
+
+    @Override
+    public boolean previous() throws SQLException {
+        return reached(delegate.previous());
     }
 
     @Override

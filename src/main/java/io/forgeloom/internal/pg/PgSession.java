@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
@@ -34,6 +35,10 @@ public final class PgSession implements AutoCloseable {
     private static final String STANDBY = "in_hot_standby";
 
     private static final String NOT_SET = "22023";
+    private static final String COMMITTED = "COMMIT";
+    private static final String FAILED_TRANSACTION = "25P02";
+
+    private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
 
     private final Connection connection;
     private final BaseConnection base;
@@ -166,9 +171,14 @@ public final class PgSession implements AutoCloseable {
      * @return the first column of the last result that has rows, as text; other results are dropped
      */
     public List<String> send(String statements) throws SQLException {
+        Silent results = new Silent();
+        send(statements, results);
+        return results.last;
+    }
+
+    private void send(String statements, Silent results) throws SQLException {
         // Through the driver's parser they would become a message each.
         QueryExecutor executor = base.getQueryExecutor();
-        Silent results = new Silent();
         executor.execute(
                 executor.wrap(List.of(new NativeQuery(statements, SqlCommand.BLANK))),
                 null,
@@ -176,7 +186,32 @@ public final class PgSession implements AutoCloseable {
                 0,
                 0,
                 QueryExecutor.QUERY_EXECUTE_AS_SIMPLE | QueryExecutor.QUERY_SUPPRESS_BEGIN);
-        return results.last;
+    }
+
+    /**
+     * Commits the open transaction and has {@code question} answered after it, as one message: one round trip.
+     *
+     * @return the first column of the first row; empty if the commit is certain and the answer did not come
+     * @throws SQLException if the transaction was rolled back, or the session was lost before its fate was certain
+     */
+    public Optional<String> commitAndAsk(String question) throws SQLException {
+        Silent results = new Silent();
+        try {
+            send("COMMIT;" + question, results);
+        } catch (SQLException e) {
+            if (!COMMITTED.equals(results.firstStatus)) {
+                throw e;
+            }
+            LOG.log(System.Logger.Level.DEBUG, "a commit was answered, and what was asked with it was not", e);
+            return Optional.empty();
+        }
+        if (!COMMITTED.equals(results.firstStatus)) {
+            // So the server answers a COMMIT of a transaction that has failed.
+            throw new SQLException(
+                    "COMMIT was answered " + results.firstStatus + ": the transaction had failed and was rolled back",
+                    FAILED_TRANSACTION);
+        }
+        return results.last.stream().findFirst();
     }
 
     /** Forgets the notifications that have arrived and that nobody has asked for. No round trip. */
@@ -274,7 +309,7 @@ public final class PgSession implements AutoCloseable {
             connection.abort(Runnable::run);
         } catch (SQLException e) {
             // The driver's abort does no I/O that could fail; what is left of the session is garbage.
-            System.getLogger("io.forgeloom.database").log(System.Logger.Level.DEBUG, "abort failed", e);
+            LOG.log(System.Logger.Level.DEBUG, "abort failed", e);
         }
     }
 
@@ -293,6 +328,10 @@ public final class PgSession implements AutoCloseable {
 
         List<String> last = List.of();
 
+        /** The command tag of the first statement without rows. */
+        @Nullable
+        String firstStatus;
+
         @Override
         public void handleResultRows(Query from, Field[] fields, List<Tuple> rows, @Nullable ResultCursor cursor) {
             List<String> column = new ArrayList<>(rows.size());
@@ -301,6 +340,13 @@ public final class PgSession implements AutoCloseable {
                 column.add(value == null ? "" : new String(value, StandardCharsets.UTF_8));
             }
             last = column;
+        }
+
+        @Override
+        public void handleCommandStatus(String status, long updateCount, long insertOid) {
+            if (firstStatus == null) {
+                firstStatus = status;
+            }
         }
 
         @Override
