@@ -53,7 +53,10 @@ final class Reads {
                 connection.release();
             }
             if (!again) {
-                throw Reads.<X>failure(failure, connection, first);
+                // Only X and unchecked ones are left.
+                @SuppressWarnings("unchecked")
+                X thrown = (X) failure(failure, connection, first);
+                throw thrown;
             }
             first = failure;
             failed = connection.pool();
@@ -80,9 +83,7 @@ final class Reads {
     }
 
     /** What to throw: the driver's error under the name of its server, all else as it is. */
-    @SuppressWarnings("unchecked")
-    private static <X extends Exception> X failure(
-            Exception failure, ConnectionHandle connection, @Nullable Exception first) {
+    private static Exception failure(Exception failure, ConnectionHandle connection, @Nullable Exception first) {
         Exception thrown = failure instanceof SQLException e
                 ? new DatabaseException(connection.pool().address() + ": " + e.getMessage(), e)
                 : failure;
@@ -90,8 +91,7 @@ final class Reads {
         if (first != null && first != failure) {
             thrown.addSuppressed(first);
         }
-        // Only X and unchecked ones are left.
-        return (X) thrown;
+        return thrown;
     }
 
     // ---- a connection ----
