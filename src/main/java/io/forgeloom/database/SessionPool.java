@@ -3,7 +3,6 @@ package io.forgeloom.database;
 import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
-import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
@@ -19,11 +18,9 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -67,7 +64,7 @@ final class SessionPool {
     private static final Duration LAST_REAP = Duration.ofMillis(200);
 
     private static final Duration AFTER_CANCEL = Duration.ofMillis(500);
-    private static final Duration AFTER_DEADLINE = Duration.ofMillis(300);
+    private static final Duration AFTER_DEADLINE = Duration.ofMillis(150);
 
     /** Why no session can be opened, as far as the last attempt tells; {@code sinceNanos} is the first of those in a row. */
     record Outage(SQLException lastError, long sinceNanos) {}
@@ -168,7 +165,10 @@ final class SessionPool {
 
     PoolStats stats() {
         int free = available.availablePermits();
+        // Before the sessions, and cut below: what moves on between two reads is not counted twice.
+        int kept = reaper.placesKept();
         int all = sessions.size();
+        int orphans = Math.min(kept, maxSize - all);
         // A permit wakes waiters of a closed pool and stands for no session.
         int idleNow = closed ? 0 : Math.min(free, all);
         return new PoolStats(
@@ -176,7 +176,9 @@ final class SessionPool {
                 maxSize,
                 all - idleNow,
                 idleNow,
-                openers.size(),
+                Math.min(openers.size(), maxSize - all - orphans),
+                orphans,
+                control.isOpen() ? 1 : 0,
                 waiters.get(),
                 opened.get(),
                 disposed.get(),
@@ -528,6 +530,9 @@ final class SessionPool {
             lock.unlock();
         }
         available.release();
+        // What only a name look-up can hold up is waited for no longer than the rest may take.
+        ClosingWait end =
+                new ClosingWait(name, deadline.remaining().plus(AFTER_CANCEL).plus(AFTER_DEADLINE));
         opening.forEach(Thread::interrupt);
         free.forEach(session -> dispose(session, CloseReason.POOL_CLOSED));
         int late = 0;
@@ -535,38 +540,49 @@ final class SessionPool {
         try {
             if (!capacity.tryAcquire(maxSize, deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
                 late = sessions.size();
-                aborted = cancelAndAbort();
+                aborted = cancelAndAbort(end);
             }
-            join(opening, deadline);
         } catch (InterruptedException e) {
             // Whoever interrupts a close wants it over: no more waiting, for anyone.
             late = Math.max(late, sessions.size());
             aborted = abortAll();
-            Thread.currentThread().interrupt();
+            end.interrupted();
         }
-        watch.close();
-        reaper.close(aborted, Deadline.after(LAST_REAP));
+        opening.forEach(end::join);
+        watch.close(end);
+        reaper.close(aborted, end, LAST_REAP);
         control.close();
+        end.restoreInterrupt();
         return late;
     }
 
-    /** A cancel ends the statement on the server, too, where an abort alone would leave it running. */
-    private List<Backend> cancelAndAbort() throws InterruptedException {
-        List<PooledSession> left = List.copyOf(sessions);
+    /**
+     * A cancel ends the statement on the server, too, where an abort alone would leave it running. It opens a connection,
+     * so each has a thread, which this does not wait for: one may look up a name.
+     */
+    private List<Backend> cancelAndAbort(ClosingWait end) throws InterruptedException {
         Deadline patience = Deadline.after(AFTER_CANCEL);
-        try (TaskScope scope = TaskScope.open("forgeloom-cancel-" + name, patience)) {
-            for (PooledSession session : left) {
-                scope.fork("forgeloom-cancel-" + name + "-" + session.number, () -> {
-                    session.session.cancel();
-                    return null;
-                });
-            }
-            scope.join();
-        } catch (ExecutionException | TimeoutException e) {
-            LOG.log(Level.DEBUG, "not every statement could be cancelled", e);
+        List<Thread> cancels = new ArrayList<>();
+        for (PooledSession session : sessions) {
+            cancels.add(Thread.ofVirtual()
+                    .name("forgeloom-cancel-" + name + "-" + session.number)
+                    .start(() -> cancel(session)));
         }
-        boolean done = capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS);
-        return done ? List.of() : abortAll();
+        try {
+            boolean done = capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS);
+            return done ? List.of() : abortAll();
+        } finally {
+            cancels.forEach(Thread::interrupt);
+            cancels.forEach(end::join);
+        }
+    }
+
+    private void cancel(PooledSession session) {
+        try {
+            session.session.cancel();
+        } catch (SQLException e) {
+            LOG.log(Level.DEBUG, name + ": a statement could not be cancelled", e);
+        }
     }
 
     private List<Backend> abortAll() {
@@ -576,19 +592,5 @@ final class SessionPool {
             session.session.abort();
         }
         return aborted;
-    }
-
-    /** Openers were interrupted, which ends a connect at once, unless it looks up a name: that the JDK cannot interrupt. */
-    private void join(List<Thread> opening, Deadline deadline) throws InterruptedException {
-        for (Thread opener : opening) {
-            if (!opener.join(deadline.remaining().plus(AFTER_DEADLINE))) {
-                LOG.log(
-                        Level.WARNING,
-                        "{0} {1}: {2} did not end; it looks up a name",
-                        name,
-                        connector,
-                        opener.getName());
-            }
-        }
     }
 }
