@@ -61,8 +61,9 @@ record ConnectionBudget(
     }
 
     /**
-     * What a pool of this size needs, its control session included, against what there is. A pool that can never be filled is a problem if its size was stated, a note if it is only the default. One that
-     * cannot be filled just now is a note: those that are in its way may be the pool's own process.
+     * What a pool of this size needs, its control session included, against what there is. A pool that can never be
+     * filled is a problem if its size was stated, a note if it is only the default. One that cannot be filled just now is
+     * a note: those that are in its way may be the pool's own process.
      */
     Finding judge(int poolSize, boolean stated) {
         int ceiling = Math.min(max - kept, Math.min(orNone(roleLimit), orNone(databaseLimit)));

@@ -275,6 +275,10 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
             if (use != null) {
                 use.commit();
             }
+            if (unwrapped != null) {
+                // What the user did with it is unknown.
+                session.lastUsedNanos = System.nanoTime();
+            }
             session.unwrapped = null;
             session.label = null;
             session.returnClaim(claim);
@@ -375,7 +379,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     public void executed(long start, String sql) {
         session.statementSinceNanos = 0;
         executing = false;
-        pool.statementEnd(start, sql);
+        pool.statementEnd(session, start, sql);
     }
 
     @Override

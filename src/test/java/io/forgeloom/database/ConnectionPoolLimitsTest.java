@@ -143,7 +143,7 @@ class ConnectionPoolLimitsTest {
             // In use it is left alone; given back it is too old to be kept.
             assertEquals(closed, db.primary().stats().closed());
             held.close();
-            assertTrue(db.primary().stats().closed() > closed);
+            await("the end of the one given back", () -> db.primary().stats().closed() > closed);
         }
     }
 
