@@ -182,6 +182,8 @@ class PoolDiagnosisTest {
             assertEquals(0, seen.total(), seen.toString());
             assertTrue(seen.toString().contains(" orphaned=1"), seen.toString());
             assertTrue(victim.join(SOON));
+            // Takes the place as soon as it is free: it must not be counted as an orphan's and an opener's.
+            Thread waiter = holder(db, "waiter", c -> null);
             while (db.primary().stats().orphaned() != 0) {
                 assertSum(db.primary().stats());
             }
@@ -190,6 +192,7 @@ class PoolDiagnosisTest {
                 assertSum(db.primary().stats());
             }
             assertTrue(db.primary().stats().toString().contains(" control=1"));
+            assertTrue(waiter.join(SOON));
             db.withConnection(c -> c.isValid(1));
             assertSum(db.primary().stats());
         }
