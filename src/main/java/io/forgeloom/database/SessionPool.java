@@ -118,7 +118,8 @@ final class SessionPool {
     /** Written by openers; null while the last attempt succeeded. */
     private volatile @Nullable Outage outage;
 
-    SessionPool(String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector) {
+    SessionPool(
+            String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector, Duration endedHolder) {
         this.name = name;
         this.maxSize = maxSize;
         this.minSize = minSize;
@@ -130,7 +131,7 @@ final class SessionPool {
         this.capacity = new Semaphore(maxSize);
         this.control = new ControlSession(connector);
         this.reaper = new OrphanReaper(name, control);
-        this.watch = new SessionWatch(name, this, control, dropped, SessionWatch.ENDED_HOLDER);
+        this.watch = new SessionWatch(name, this, control, dropped, endedHolder);
     }
 
     /** Takes over the session that the start-up check opened, and opens the rest of the minimum. Called once. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.NeedsCluster;
 import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.TestDatabase;
@@ -305,9 +306,9 @@ class TlsTest {
     }
 
     private void awaitActiveQuery() throws Exception {
-        while (database.connections().stream().noneMatch(line -> line.contains("active: SELECT pg_sleep"))) {
-            Thread.sleep(10);
-        }
+        Await.until(
+                "the sleeping query",
+                () -> database.connections().stream().anyMatch(line -> line.contains("active: SELECT pg_sleep")));
     }
 
     /** The server notices a client that is gone only when it has something to say. */
