@@ -36,8 +36,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * Users who leave their connections as bad as JDBC and SQL allow ({@link Leftovers}), while the network is cut, the
  * server refuses, backends are ended and users interrupted: no place of the pool is lost, no user meets what another
  * left, and heap and threads are at the end as they were after the warm-up. Faults and leftovers follow from a seed; how
- * the threads meet them does not. {@code -Dforgeloom.test.soak=PT60S} and {@code -Dforgeloom.test.seed=7} change the
- * length and the seed of the short form.
+ * the threads meet them does not. {@code -Dforgeloom.test.soak=PT60S} and {@code -Dforgeloom.test.seed=7} give it another
+ * length and seed.
  */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
@@ -83,20 +83,19 @@ class PoolSoakTest {
     @Test
     @Timeout(480)
     void nothingIsLostOrLeftBehindInSecondsOfFaults(TestDatabase server) throws Exception {
-        soak(
-                server,
-                Long.getLong("forgeloom.test.seed", 7),
-                Duration.parse(System.getProperty("forgeloom.test.soak", "PT5S")));
+        soak(server, 7, "PT5S");
     }
 
     @Test
     @Tag("long")
     @Timeout(480)
     void nothingIsLostOrLeftBehindInMinutesOfFaults(TestDatabase server) throws Exception {
-        soak(server, System.nanoTime(), Duration.ofMinutes(5));
+        soak(server, System.nanoTime(), "PT5M");
     }
 
-    private void soak(TestDatabase server, long seed, Duration length) throws Exception {
+    private void soak(TestDatabase server, long ownSeed, String ownLength) throws Exception {
+        long seed = Long.getLong("forgeloom.test.seed", ownSeed);
+        Duration length = Duration.parse(System.getProperty("forgeloom.test.soak", ownLength));
         System.out.println("soak of " + length.toSeconds() + " s, seed " + seed);
         server.execute("CREATE TABLE public.kept (id bigint)");
         leftovers = new Leftovers(server);
