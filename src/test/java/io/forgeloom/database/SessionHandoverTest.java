@@ -121,6 +121,8 @@ class SessionHandoverTest {
             endSessionsAndForget(server);
         }
         String found = "HikariCP " + hikari.size() + " " + hikari + "\nAgroal " + agroal.size() + " " + agroal;
+        System.out.println("figure: of " + kinds.size() + " kinds, " + hikari.size()
+                + " reach the next user of HikariCP, " + agroal.size() + " that of Agroal");
         assertTrue(hikari.size() >= least, found);
         assertTrue(agroal.size() >= least, found);
     }
