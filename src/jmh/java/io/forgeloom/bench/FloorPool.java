@@ -4,17 +4,16 @@ import io.forgeloom.internal.jdbc.ForwardingConnection;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
-import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Properties;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.locks.ReentrantLock;
 
 /** The least that is fair and bounded: what a pool costs beyond this is the price of what it does beyond this. */
 final class FloorPool implements BenchPool {
 
     private final Semaphore permits;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final ArrayDeque<Connection> idle = new ArrayDeque<>();
+    private final Deque<Connection> idle = new ConcurrentLinkedDeque<>();
 
     FloorPool(String url, int size) throws SQLException {
         for (int i = 0; i < size; i++) {
@@ -26,21 +25,11 @@ final class FloorPool implements BenchPool {
     @Override
     public Connection acquire() {
         permits.acquireUninterruptibly();
-        lock.lock();
-        try {
-            return new Lease(this, idle.removeFirst());
-        } finally {
-            lock.unlock();
-        }
+        return new Lease(this, idle.removeFirst());
     }
 
     private void release(Connection connection) {
-        lock.lock();
-        try {
-            idle.addFirst(connection);
-        } finally {
-            lock.unlock();
-        }
+        idle.addFirst(connection);
         permits.release();
     }
 

@@ -268,6 +268,10 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
             if (use != null) {
                 use.commit();
             }
+            if (unwrapped != null) {
+                // What the user did with it is unknown.
+                session.lastUsedNanos = System.nanoTime();
+            }
             session.unwrapped = null;
             session.returnClaim(claim);
             claim = null;
@@ -363,7 +367,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     @Override
     public void executed(long start, String sql) {
         executing = false;
-        pool.statementEnd(start, sql);
+        pool.statementEnd(session, start, sql);
     }
 
     @Override

@@ -257,7 +257,8 @@ public final class ConnectionPool implements DataSource {
         if (session.session.isClosed()) {
             return false;
         }
-        boolean due = session.trusted != sessions.suspicion() || now - session.lastUsedNanos >= validateAfterIdleNanos;
+        boolean due =
+                session.trusted != sessions.suspicion() || now - session.lastTriedNanos() >= validateAfterIdleNanos;
         return !testBeforeAcquire || !due || isAlive(session, Deadline.after(patience));
     }
 
@@ -270,6 +271,7 @@ public final class ConnectionPool implements DataSource {
             return false;
         }
         session.trusted = suspected;
+        session.triedNanos = System.nanoTime();
         return true;
     }
 
@@ -281,17 +283,15 @@ public final class ConnectionPool implements DataSource {
     void release(PooledSession session, @Nullable CloseReason unfit) {
         session.holder = null;
         session.acquiredAt = null;
-        long now = System.nanoTime();
         CloseReason reason = unfit;
         if (reason == null && session.dedicatedTo != null) {
             reason = CloseReason.DEDICATED;
         } else if (reason == null && session.session.isClosed()) {
             reason = CloseReason.LOST;
-        } else if (reason == null && session.isExpired(now)) {
+        } else if (reason == null && session.isExpired(session.lastKnownNanos())) {
             reason = CloseReason.EXPIRED;
         }
         if (reason == null) {
-            session.lastUsedNanos = now;
             sessions.give(session);
         } else {
             sessions.dispose(session, reason);
@@ -313,12 +313,11 @@ public final class ConnectionPool implements DataSource {
         return slowStatementNanos == 0 ? 0 : System.nanoTime();
     }
 
-    void statementEnd(long start, String sql) {
-        if (slowStatementNanos == 0) {
-            return;
-        }
-        long took = System.nanoTime() - start;
-        if (took >= slowStatementNanos) {
+    void statementEnd(PooledSession session, long start, String sql) {
+        long now = System.nanoTime();
+        session.lastUsedNanos = now;
+        long took = now - start;
+        if (slowStatementNanos != 0 && took >= slowStatementNanos) {
             LOG.log(Level.WARNING, "{0}: slow statement, {1} ms: {2}", name, took / 1_000_000, sql);
         }
     }

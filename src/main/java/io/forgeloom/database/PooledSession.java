@@ -35,6 +35,9 @@ final class PooledSession {
     /** Counts the pool's sessions; for messages. */
     final long number;
 
+    /** Where it lies while it is free; its own as long as it lives. */
+    final int slot;
+
     /** Odd while somebody holds it. Whoever makes it even, by compare-and-set, is the one who gives the session back. */
     final AtomicInteger holds = new AtomicInteger();
 
@@ -50,10 +53,10 @@ final class PooledSession {
     /** How old it may grow, its share of jitter included; 0 = any age. */
     final long lifetimeNanos;
 
-    /** When it was last given back or opened; {@link System#nanoTime()}. */
+    /** When it last ended a statement, or was opened; {@link System#nanoTime()}. Being held without one is no use. */
     long lastUsedNanos;
 
-    /** When the upkeep last tried it; does not make it any younger. */
+    /** When the pool itself last tried it; that is no use either. */
     long triedNanos;
 
     /** The pool's {@link SessionPool#suspicion()} when this session was last known to be alive. */
@@ -87,16 +90,19 @@ final class PooledSession {
     PooledSession(
             PgSession session,
             long number,
+            int slot,
             long now,
             long lifetimeNanos,
             int trusted,
             ReferenceQueue<Claim> droppedQueue) {
         this.session = session;
         this.number = number;
+        this.slot = slot;
         this.openedNanos = now;
         this.lifetimeNanos = lifetimeNanos;
         this.lastUsedNanos = now;
         this.triedNanos = now;
+        this.heldSinceNanos = now;
         this.trusted = trusted;
         Claim first = new Claim();
         this.claim = first;
@@ -120,6 +126,12 @@ final class PooledSession {
     /** When it last answered anyone. */
     long lastTriedNanos() {
         return triedNanos - lastUsedNanos > 0 ? triedNanos : lastUsedNanos;
+    }
+
+    /** The newest of the times noted here, for whoever need not know it to the millisecond. */
+    long lastKnownNanos() {
+        long tried = lastTriedNanos();
+        return heldSinceNanos - tried > 0 ? heldSinceNanos : tried;
     }
 
     /** Whether it has lived long enough. */

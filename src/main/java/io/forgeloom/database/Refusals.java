@@ -59,7 +59,7 @@ final class Refusals {
         sessions.countRefusal();
         Duration waited = Duration.ofNanos(System.nanoTime() - begin);
         PoolStats now = sessions.stats();
-        SessionPool.Outage outage = sessions.outage();
+        SessionOpeners.Outage outage = sessions.outage();
         String why = switch (reason) {
             case EXHAUSTED -> "all " + now.maxSize() + " connections are in use, " + holders();
             case CONNECTING_SLOWLY -> "no session was opened in time";

@@ -76,6 +76,7 @@ final class SuspectTrial {
         }
         if (alive) {
             session.trusted = suspicion;
+            session.triedNanos = System.nanoTime();
             pool.give(session);
         } else {
             session.orphan = true;

@@ -95,8 +95,7 @@ final class Upkeep implements AutoCloseable {
                 alive = pool.isAlive(still, Deadline.after(connectTimeout));
             } finally {
                 if (alive) {
-                    still.triedNanos = System.nanoTime();
-                    sessions.giveBack(still);
+                    sessions.give(still);
                 } else {
                     pool.suspect();
                     sessions.dispose(still, CloseReason.DEAD);

@@ -135,7 +135,8 @@ class ConnectionPoolLimitsTest {
             // In use it is left alone; given back it is too old to be kept.
             assertEquals(closed, db.primary().stats().closed());
             held.close();
-            assertTrue(db.primary().stats().closed() > closed);
+            Await.until(
+                    "the end of the one given back", () -> db.primary().stats().closed() > closed);
         }
     }
 

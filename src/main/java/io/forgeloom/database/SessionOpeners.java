@@ -1,0 +1,237 @@
+package io.forgeloom.database;
+
+import io.forgeloom.internal.concurrent.Backoff;
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.pg.PgConnector;
+import io.forgeloom.internal.pg.PgSession;
+import java.lang.System.Logger.Level;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Opens a pool's sessions, on virtual threads of its own, at most {@code maxConnecting} at once. Safe for use by many
+ * threads.
+ */
+final class SessionOpeners {
+
+    // Each opener goes on as long as more sessions are wanted than there are openers. Nobody who waits is left without:
+    // he
+    // counts himself before he asks, and an opener decides to end, and is uncounted, in one step under the lock under
+    // which he asks.
+    //
+    // While the server cannot be reached (`outage`), one opener alone tries on, with back-off, whatever the number of
+    // waiters. It ends when nobody waits any more.
+
+    private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
+    // A restart takes seconds, and those who wait shall not wait much longer than the server needs; after EARLY it is
+    // an outage, and a process must not hammer.
+    private static final Duration FIRST_RETRY = Duration.ofMillis(50);
+    private static final Duration EARLY_RETRY = Duration.ofMillis(150);
+    private static final Duration LAST_RETRY = Duration.ofSeconds(1);
+    private static final Duration EARLY = Duration.ofSeconds(10);
+
+    private static final Duration AFTER_DEADLINE = Duration.ofMillis(300);
+
+    /** Why no session can be opened, as far as the last attempt tells; {@code sinceNanos} is the first of those in a row. */
+    record Outage(SQLException lastError, long sinceNanos) {}
+
+    private final String name;
+    private final SessionPool pool;
+    private final PgConnector connector;
+    private final Semaphore places;
+    private final int maxConnecting;
+    private final Duration connectTimeout;
+
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /** Changed under the lock only; counted without it. */
+    private final Set<Thread> openers = ConcurrentHashMap.newKeySet();
+
+    /** Numbers the threads; guarded by the lock. */
+    private long started;
+
+    /** Guarded by the lock. */
+    private boolean closed;
+
+    /** Written by openers; null while the last attempt succeeded. */
+    private volatile @Nullable Outage outage;
+
+    /** {@code places} has a permit for each session that may yet be opened; a session that ends gives its own back. */
+    SessionOpeners(String name, SessionPool pool, DatabaseConfig config, PgConnector connector, Semaphore places) {
+        this.name = name;
+        this.pool = pool;
+        this.connector = connector;
+        this.places = places;
+        this.maxConnecting = config.maxConnecting();
+        this.connectTimeout = config.connectTimeout();
+    }
+
+    @Nullable
+    Outage outage() {
+        return outage;
+    }
+
+    /** How many are at work. */
+    int count() {
+        return openers.size();
+    }
+
+    /** Starts as many openers as are needed now. Never blocks. To be called after each change that may need one. */
+    void openIfNeeded() {
+        // Without a place there is nothing to do, and whoever frees one calls this after it: either he sees this
+        // caller among those who wait, or this caller sees his place.
+        if (places.availablePermits() == 0) {
+            return;
+        }
+        lock.lock();
+        try {
+            while (openers.size() < needed() && places.availablePermits() > 0) {
+                Thread opener = Thread.ofVirtual()
+                        .name("forgeloom-open-" + name + "-" + ++started)
+                        .unstarted(this::run);
+                openers.add(opener);
+                opener.start();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** How many openers there should be. Called under the lock. */
+    private int needed() {
+        return closed ? 0 : Math.min(pool.wanted(), outage == null ? maxConnecting : 1);
+    }
+
+    /** Ends when nothing is left to open, or interrupted by {@link #close}. */
+    private void run() {
+        Backoff early = new Backoff(FIRST_RETRY, EARLY_RETRY);
+        Backoff late = new Backoff(EARLY_RETRY, LAST_RETRY);
+        try {
+            while (begin()) {
+                try {
+                    int suspected = pool.suspicion();
+                    PgSession session = connect();
+                    recovered();
+                    pool.add(session, suspected);
+                } catch (SQLException e) {
+                    failed(e);
+                    if (end(false)) {
+                        return;
+                    }
+                    TimeUnit.NANOSECONDS.sleep(isEarly() ? early.nextNanos() : late.nextNanos());
+                }
+            }
+        } catch (InterruptedException e) {
+            // Only close() interrupts an opener, and it has no further use for this thread.
+            end(true);
+        } catch (RuntimeException | Error e) {
+            end(true);
+            throw e;
+        }
+    }
+
+    /** Takes a place for one more session; if there is none, or none is needed, this opener no longer counts. */
+    private boolean begin() {
+        lock.lock();
+        try {
+            if (openers.size() <= needed() && places.tryAcquire()) {
+                return true;
+            }
+            openers.remove(Thread.currentThread());
+            return false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Uncounts this opener: in any case, or only if there are more than needed, which it then returns. */
+    private boolean end(boolean inAnyCase) {
+        lock.lock();
+        try {
+            return (inAnyCase || openers.size() > needed()) && openers.remove(Thread.currentThread());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private PgSession connect() throws SQLException, InterruptedException {
+        boolean connected = false;
+        PoolEvents.Create event = new PoolEvents.Create();
+        event.begin();
+        event.pool = name;
+        try {
+            PgSession session = connector.connect(Deadline.after(connectTimeout));
+            connected = true;
+            return session;
+        } catch (SQLException e) {
+            event.error = e.getMessage();
+            throw e;
+        } finally {
+            if (!connected && event.error == null) {
+                event.error = "interrupted";
+            }
+            event.commit();
+            if (!connected) {
+                places.release();
+            }
+        }
+    }
+
+    private boolean isEarly() {
+        Outage now = outage;
+        return now == null || System.nanoTime() - now.sinceNanos() < EARLY.toNanos();
+    }
+
+    private void recovered() {
+        Outage before = outage;
+        outage = null;
+        if (before != null) {
+            long down = System.nanoTime() - before.sinceNanos();
+            LOG.log(Level.INFO, "{0} {1}: reachable again after {2} ms", name, connector, down / 1_000_000);
+            openIfNeeded();
+        }
+    }
+
+    private void failed(SQLException error) {
+        Outage before = outage;
+        outage = new Outage(error, before == null ? System.nanoTime() : before.sinceNanos());
+        if (before == null) {
+            LOG.log(Level.WARNING, "{0} {1}: cannot open a session: {2}", name, connector, error.getMessage());
+        }
+    }
+
+    /** No session is opened from now on; what is being opened is given up. Returns the threads that may still run. */
+    List<Thread> close() {
+        List<Thread> running;
+        lock.lock();
+        try {
+            closed = true;
+            running = List.copyOf(openers);
+        } finally {
+            lock.unlock();
+        }
+        running.forEach(Thread::interrupt);
+        return running;
+    }
+
+    /** Openers were interrupted, which ends a connect at once, unless it looks up a name: that the JDK cannot interrupt. */
+    void join(List<Thread> running, Deadline deadline) throws InterruptedException {
+        for (Thread opener : running) {
+            if (!opener.join(deadline.remaining().plus(AFTER_DEADLINE))) {
+                LOG.log(
+                        Level.WARNING,
+                        "{0} {1}: {2} did not end; it looks up a name",
+                        name,
+                        connector,
+                        opener.getName());
+            }
+        }
+    }
+}
