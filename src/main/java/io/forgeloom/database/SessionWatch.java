@@ -106,9 +106,9 @@ final class SessionWatch {
         task.start();
     }
 
-    /** Returns when the thread has ended. */
-    void close() {
-        task.close();
+    /** Returns when the thread has ended, or {@code end} will not wait any longer. */
+    void close(ClosingWait end) {
+        end.await(task::stop);
     }
 
     /** Has the free sessions tried that are not trusted, side by side and soon. Never blocks. */

@@ -161,7 +161,7 @@ class ConnectionPoolLimitsTest {
             Connection other = db.primary().acquire();
             AcquireException e =
                     assertThrows(AcquireException.class, () -> db.primary().acquire(Duration.ofMillis(20)));
-            assertTrue(e.getMessage().contains("dedicated notify-bus for "), e.getMessage());
+            assertTrue(e.getMessage().contains("(dedicated notify-bus) for "), e.getMessage());
             other.close();
             bus.close();
             assertEquals(List.of(), db.primary().stats().dedicated());
