@@ -49,11 +49,16 @@ public final class Database implements AutoCloseable {
      * @throws java.util.concurrent.CancellationException if this thread was interrupted; the interrupt flag is set
      */
     public static Database open(DatabaseConfig config) {
+        return open(config, Patience.DEFAULTS);
+    }
+
+    static Database open(DatabaseConfig config, Patience patience) {
         Objects.requireNonNull(config, "config");
         List<ServerStart> servers = ServerStart.all(config);
         ServerStart.check(servers, config);
-        List<ConnectionPool> pools =
-                servers.stream().map(server -> server.startPool(config)).toList();
+        List<ConnectionPool> pools = servers.stream()
+                .map(server -> server.startPool(config, patience))
+                .toList();
         return new Database(config, pools.get(0), pools.subList(1, pools.size()));
     }
 

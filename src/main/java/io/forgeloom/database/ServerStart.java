@@ -176,7 +176,7 @@ final class ServerStart {
         }
     }
 
-    ConnectionPool startPool(DatabaseConfig config) {
+    ConnectionPool startPool(DatabaseConfig config, Patience patience) {
         PgSession first = session;
         HarmlessFunctions functions = harmless;
         if (first == null || functions == null) {
@@ -188,7 +188,8 @@ final class ServerStart {
                 primary ? config.poolSize() : config.replicaPoolSize(),
                 primary ? config.minPoolSize() : 0,
                 connector,
-                functions);
+                functions,
+                patience);
         pool.start(first);
         return pool;
     }

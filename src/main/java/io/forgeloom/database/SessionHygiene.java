@@ -33,9 +33,6 @@ final class SessionHygiene {
             DISCARD SEQUENCES;
             SELECT name FROM pg_catalog.pg_prepared_statement() WHERE from_sql""";
 
-    /** For each answer of the server, and for all of the cleaning where the driver's connection was unwrapped. */
-    private static final Duration LIMIT = Duration.ofSeconds(5);
-
     /** A power of two. */
     private static final int JUDGED = 1024;
 
@@ -47,6 +44,7 @@ final class SessionHygiene {
     private final String poolName;
     private final SessionReset when;
     private final HarmlessFunctions harmless;
+    private final Duration limit;
 
     /**
      * Judgements by the hash of the text, each in its one place, the latest wins. Written and read without order: a lost
@@ -54,10 +52,11 @@ final class SessionHygiene {
      */
     private final @Nullable Judged[] judged = new Judged[JUDGED];
 
-    SessionHygiene(String poolName, SessionReset when, HarmlessFunctions harmless) {
+    SessionHygiene(String poolName, SessionReset when, HarmlessFunctions harmless, Duration limit) {
         this.poolName = poolName;
         this.when = when;
         this.harmless = harmless;
+        this.limit = limit;
     }
 
     // ---- in use ----
@@ -123,15 +122,15 @@ final class SessionHygiene {
                     "{0}: {1} did not end {2} after its session was aborted",
                     poolName,
                     cleaner.getName(),
-                    LIMIT);
+                    limit);
         }
         return false;
     }
 
     /** False after the time limit, and on an interrupt, whose flag stays set. */
-    private static boolean join(Thread cleaner) {
+    private boolean join(Thread cleaner) {
         try {
-            return cleaner.join(LIMIT);
+            return cleaner.join(limit);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
@@ -176,7 +175,7 @@ final class SessionHygiene {
         boolean clean = false;
         try {
             int timeout = changed == null ? connection.getNetworkTimeout() : changed.originalNetworkTimeout();
-            connection.setNetworkTimeout(Runnable::run, (int) LIMIT.toMillis());
+            connection.setNetworkTimeout(Runnable::run, (int) limit.toMillis());
             restoreJdbc(session, changed, unwrapped);
             if (needsReset(session, touch, used)) {
                 kind = when instanceof SessionReset.Always ? ResetKind.ALWAYS : ResetKind.TOUCHED;

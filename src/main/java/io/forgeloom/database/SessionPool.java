@@ -91,7 +91,8 @@ final class SessionPool {
     private final SessionWatch watch;
     private final ReferenceQueue<PooledSession.Claim> dropped = new ReferenceQueue<>();
 
-    SessionPool(String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector) {
+    SessionPool(
+            String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector, Duration endedHolder) {
         this.name = name;
         this.maxSize = maxSize;
         this.minSize = minSize;
@@ -103,7 +104,7 @@ final class SessionPool {
         this.openers = new SessionOpeners(name, this, config, connector, capacity);
         this.control = new ControlSession(connector);
         this.reaper = new OrphanReaper(name, control);
-        this.watch = new SessionWatch(name, this, control, dropped, SessionWatch.ENDED_HOLDER);
+        this.watch = new SessionWatch(name, this, control, dropped, endedHolder);
     }
 
     /** Takes over the session that the start-up check opened, and opens the rest of the minimum. Called once. */
