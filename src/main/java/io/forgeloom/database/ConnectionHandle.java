@@ -41,6 +41,9 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     /** How long the round trip may take after which a cancel request of the past can hit nobody. */
     private static final Duration CANCEL_SETTLED = Duration.ofSeconds(1);
 
+    /** The client info by which a holder says what it is, to the server and to our own messages. */
+    private static final String LABEL = "ApplicationName";
+
     private final ConnectionPool pool;
     private final PooledSession session;
     private final Connection connection;
@@ -216,6 +219,9 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         try {
             changing().clientInfo();
             delegate().setClientInfo(name, value);
+            if (LABEL.equals(name)) {
+                session.label = value;
+            }
         } catch (SQLClientInfoException e) {
             throw e;
         } catch (SQLException e) {
@@ -228,6 +234,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         try {
             changing().clientInfo();
             delegate().setClientInfo(properties);
+            session.label = properties.getProperty(LABEL);
         } catch (SQLClientInfoException e) {
             throw e;
         } catch (SQLException e) {
@@ -273,6 +280,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
                 session.lastUsedNanos = System.nanoTime();
             }
             session.unwrapped = null;
+            session.label = null;
             session.returnClaim(claim);
             claim = null;
             pool.release(session, unfit);
@@ -297,7 +305,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
             ConnectionPool.LOG.log(Level.DEBUG, "a statement of a released session could not be closed", e);
             return false;
         }
-        return pool.hygiene().clean(session.session, touch, used, changed, unwrapped);
+        return pool.hygiene().clean(session, touch, used, changed, unwrapped);
     }
 
     @Override
@@ -360,12 +368,16 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     @Override
     public long executing() {
         used = true;
+        long start = pool.statementStart();
+        // A plain write that the volatile one publishes; the clock is read for the log of slow statements, if at all.
+        session.statementSinceNanos = start | PooledSession.UNTIMED;
         executing = true;
-        return pool.statementStart();
+        return start;
     }
 
     @Override
     public void executed(long start, String sql) {
+        session.statementSinceNanos = 0;
         executing = false;
         pool.statementEnd(session, start, sql);
     }
