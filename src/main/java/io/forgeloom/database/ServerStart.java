@@ -182,7 +182,7 @@ final class ServerStart {
         }
     }
 
-    ConnectionPool newPool(DatabaseConfig config) {
+    ConnectionPool newPool(DatabaseConfig config, Patience patience) {
         HarmlessFunctions functions = harmless;
         if (functions == null) {
             throw new IllegalStateException(role + " was not checked");
@@ -193,7 +193,8 @@ final class ServerStart {
                 primary ? config.poolSize() : config.replicaPoolSize(),
                 primary ? config.minPoolSize() : 0,
                 connector,
-                functions);
+                functions,
+                patience);
     }
 
     /** Of the primary: how its log is cut. */
