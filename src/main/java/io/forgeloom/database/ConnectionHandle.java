@@ -4,7 +4,6 @@ import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.jdbc.WrappedConnection;
 import io.forgeloom.internal.pg.DriverSettings;
-import io.forgeloom.internal.pg.PgSession;
 import java.io.EOFException;
 import java.lang.System.Logger.Level;
 import java.sql.ClientInfoStatus;
@@ -14,7 +13,6 @@ import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
@@ -66,9 +64,6 @@ final class ConnectionHandle extends WrappedConnection {
     /** Whether the server or the network ended the session under the user. */
     private boolean lost;
 
-    /** Whether the user may have seen something of what the server answered. */
-    private boolean returnedRows;
-
     ConnectionHandle(ConnectionPool pool, PooledSession session) {
         this.use = PoolEvents.beginUse(pool.name(), session.number);
         this.pool = pool;
@@ -103,16 +98,6 @@ final class ConnectionHandle extends WrappedConnection {
         return lost || session.session.isClosed();
     }
 
-    /** Whether a row reached the user, or may have. */
-    boolean returnedRows() {
-        return returnedRows;
-    }
-
-    /** Whether the server last reported that it is a standby. To be asked before the release. */
-    boolean isOnStandby() {
-        return "on".equals(session.session.reported("in_hot_standby"));
-    }
-
     @Override
     protected Connection delegate() throws SQLException {
         requireOpen();
@@ -144,19 +129,6 @@ final class ConnectionHandle extends WrappedConnection {
         refuseIfManaged("commit()");
         try {
             delegate().commit();
-        } catch (SQLException e) {
-            throw failed(e);
-        }
-    }
-
-    /**
-     * Commits and has {@code question} answered in the same message, as {@link PgSession#commitAndAsk}. For those who
-     * manage the transaction.
-     */
-    Optional<String> commitAndAsk(String question) throws SQLException {
-        requireOpen();
-        try {
-            return session.session.commitAndAsk(question);
         } catch (SQLException e) {
             throw failed(e);
         }
@@ -370,14 +342,9 @@ final class ConnectionHandle extends WrappedConnection {
     }
 
     @Override
-    public void rowReturned() {
-        returnedRows = true;
-    }
-
-    @Override
     public void unwrapped() throws SQLException {
         // What is read by the driver's own objects goes unseen.
-        returnedRows = true;
+        rowReturned();
         if (unwrapped == null) {
             changing().all();
             unwrapped = session.session.driverSettings();

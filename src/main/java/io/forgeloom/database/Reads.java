@@ -78,8 +78,10 @@ final class Reads {
         }
         // By the chain of causes: a library in between may have wrapped the driver's error.
         String state = SqlState.of(failure);
-        return (SqlState.isSessionLost(state) && connection.isLost())
-                || (SqlState.isRetryable(state) && connection.isOnStandby());
+        return SqlState.isSessionLost(state)
+                ? connection.isLost()
+                : SqlState.isRetryable(state)
+                        && "on".equals(connection.session().session.reported("in_hot_standby"));
     }
 
     /** What to throw: the driver's error under the name of its server, all else as it is. */

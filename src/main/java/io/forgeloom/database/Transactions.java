@@ -13,7 +13,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -57,18 +56,15 @@ final class Transactions {
               AND pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) = ?
             """;
 
-    /** Not the flushed position: without {@code synchronous_commit} that is before the commit. */
-    private static final String INSERT_POSITION = "SELECT pg_catalog.pg_current_wal_insert_lsn()";
-
     private final ConnectionPool pool;
-    private final WalPages pages;
+    private final PositionedCommit positionedCommit;
 
     /** The threads that are inside a transaction of this pool: each adds and removes itself. */
     private final Set<Thread> inside = ConcurrentHashMap.newKeySet();
 
     Transactions(ConnectionPool pool, WalPages pages) {
         this.pool = pool;
-        this.pages = pages;
+        this.positionedCommit = new PositionedCommit(pool, pages);
     }
 
     <T extends @Nullable Object, X extends Exception> T run(
@@ -201,8 +197,7 @@ final class Transactions {
             connection.endManaged();
             try {
                 if (wantsPosition) {
-                    Optional<String> answer = connection.commitAndAsk(INSERT_POSITION);
-                    position = answer.isPresent() ? position(answer.get()) : positionElsewhere(connection);
+                    position = positionedCommit.commit(connection);
                 } else {
                     connection.commit();
                 }
@@ -211,41 +206,11 @@ final class Transactions {
                     connection.release();
                     settle(id, e);
                     if (wantsPosition) {
-                        position = positionElsewhere(connection);
+                        position = positionedCommit.elsewhere();
                     }
                     return;
                 }
                 throw e;
-            }
-        }
-
-        private CommitPosition position(String insertLsn) {
-            return new CommitPosition(pages.replayable(CommitPosition.lsn(insertLsn)));
-        }
-
-        /**
-         * Of a transaction that is committed, where its own session could not say it. A later position is as good; and
-         * whatever goes wrong here must not look as if the transaction had failed.
-         */
-        private CommitPosition positionElsewhere(ConnectionHandle committedOn) {
-            // One at a time: the other may be the pool's last.
-            committedOn.release();
-            try {
-                ConnectionHandle connection = pool.lease(pool.acquireDeadline());
-                try {
-                    return position(
-                            connection.session().session.send(INSERT_POSITION).get(0));
-                } catch (SQLException e) {
-                    throw new DatabaseException(connection.failed(e));
-                } finally {
-                    connection.release();
-                }
-            } catch (AcquireException | DatabaseException e) {
-                ConnectionPool.LOG.log(
-                        Level.WARNING,
-                        pool.name() + ": the position of a commit is unknown; reads after it go there",
-                        e);
-                return CommitPosition.UNKNOWN;
             }
         }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -223,13 +224,12 @@ class CommitPositionTest {
             AtomicReference<Throwable> problem = new AtomicReference<>();
             Thread breaker = Thread.ofVirtual().name("breaker").unstarted(() -> {
                 try {
-                    await(
-                            server,
-                            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                                    + " AND query LIKE 'COMMIT;%' AND state = 'active'");
+                    String committing = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                            + " AND query LIKE 'COMMIT;%' AND state = 'active'";
+                    Await.until("the COMMIT", () -> "1".equals(server.query(committing)));
                     link.stallInsideMessage(0);
-                    await(server, "SELECT count(*) FROM public.item");
-                } catch (SQLException | AssertionError e) {
+                    Await.until("the row", () -> "1".equals(server.query("SELECT count(*) FROM public.item")));
+                } catch (SQLException | InterruptedException | AssertionError e) {
                     problem.set(e);
                 } finally {
                     link.cut();
@@ -251,13 +251,6 @@ class CommitPositionTest {
             assertEquals(1, runs.get());
             assertEquals("1", server.query("SELECT count(*) FROM public.item"));
             return result;
-        }
-    }
-
-    private static void await(TestDatabase server, String sql) throws SQLException {
-        long deadline = System.nanoTime() + 10_000_000_000L;
-        while (!"1".equals(server.query(sql))) {
-            assertTrue(System.nanoTime() < deadline, "not within 10 s: " + sql);
         }
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.NeedsCluster;
 import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.PostgresServer;
@@ -27,7 +28,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -79,15 +79,7 @@ class ReadFailoverTest {
                 .build());
     }
 
-    private static void await(String what, BooleanSupplier condition) throws InterruptedException {
-        long deadline = System.nanoTime() + SOON.toNanos();
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < deadline, "not within " + SOON + ": " + what);
-            Thread.sleep(2);
-        }
-    }
-
-    private static int port(Connection connection) throws SQLException {
+    static int port(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("SELECT inet_server_port()")) {
             assertTrue(row.next());
@@ -105,33 +97,6 @@ class ReadFailoverTest {
         server.execute("SELECT pg_terminate_backend(" + backend.pid() + ", 5000)");
     }
 
-    /** A read whose first call loses its connection as {@code losing} does it. */
-    private record Loss(AtomicInteger calls, List<String> pools) {
-
-        Loss() {
-            this(new AtomicInteger(), new ArrayList<>());
-        }
-
-        int run(Database db, ReadOptions options, ConnectionFunction<Object, RuntimeException> losing) {
-            return db.read(options, c -> {
-                pools.add(((ConnectionHandle) c).pool().name());
-                if (calls.incrementAndGet() == 1) {
-                    losing.apply(c);
-                }
-                return port(c);
-            });
-        }
-
-        /** With an error that names the server. */
-        DatabaseException fails(Database db, ReadOptions options, ConnectionFunction<Object, RuntimeException> losing) {
-            DatabaseException e = assertThrows(DatabaseException.class, () -> run(db, options, losing));
-            assertEquals(1, calls.get());
-            String message = String.valueOf(e.getMessage());
-            assertTrue(message.startsWith(pools.get(0) + " ") && message.contains("127.0.0.1:"), message);
-            return e;
-        }
-    }
-
     @Test
     void aReadWhoseConnectionDiesBeforeTheFirstRowIsRunElsewhere() throws Exception {
         try (Database db = open()) {
@@ -141,8 +106,8 @@ class ReadFailoverTest {
                     endBackend(c);
                     return null;
                 });
-                assertEquals(2, loss.calls.get());
-                assertNotEquals(loss.pools.get(0), loss.pools.get(1));
+                assertEquals(2, loss.calls().get());
+                assertNotEquals(loss.pools().get(0), loss.pools().get(1));
             }
         }
     }
@@ -159,7 +124,7 @@ class ReadFailoverTest {
                     throw new IllegalStateException("a mapper's", e);
                 }
             });
-            assertEquals(2, loss.calls.get());
+            assertEquals(2, loss.calls().get());
         }
     }
 
@@ -200,7 +165,7 @@ class ReadFailoverTest {
                 endBackend(c);
                 return port(c);
             });
-            assertEquals(2, loss.calls.get());
+            assertEquals(2, loss.calls().get());
         }
     }
 
@@ -284,7 +249,7 @@ class ReadFailoverTest {
             reader.interrupt();
             assertTrue(reader.join(SOON));
             assertEquals(List.of("failed, interrupted true"), List.copyOf(outcome));
-            assertEquals(1, loss.calls.get());
+            assertEquals(1, loss.calls().get());
             assertTrue(db.replicas().stream().allMatch(ReplicaStatus::isInRotation));
         }
     }
@@ -299,17 +264,9 @@ class ReadFailoverTest {
                         try {
                             String name = ((ConnectionHandle) c).pool().name();
                             PostgresServer server = cluster.replicas().get(name.endsWith("1") ? 0 : 1);
-                            await("the query", () -> {
-                                try {
-                                    return "1"
-                                            .equals(
-                                                    server.query(
-                                                            "SELECT count(*) FROM pg_stat_activity"
-                                                                    + " WHERE query LIKE '%held%' AND state = 'active' AND pid <> pg_backend_pid()"));
-                                } catch (SQLException e) {
-                                    throw new AssertionError(e);
-                                }
-                            });
+                            String reading = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+                                    + " AND query LIKE '%held%' AND pid <> pg_backend_pid()";
+                            Await.until("the query", () -> "1".equals(server.query(reading)));
                             cluster.primary().execute("TRUNCATE public.held");
                         } catch (SQLException | InterruptedException e) {
                             throw new AssertionError(e);
@@ -324,8 +281,8 @@ class ReadFailoverTest {
                     throw new AssertionError(e);
                 }
             });
-            assertEquals(2, loss.calls.get());
-            assertNotEquals(loss.pools.get(0), loss.pools.get(1));
+            assertEquals(2, loss.calls().get());
+            assertNotEquals(loss.pools().get(0), loss.pools().get(1));
         } finally {
             cluster.primary().execute("INSERT INTO public.held VALUES (1)");
         }
@@ -354,11 +311,11 @@ class ReadFailoverTest {
                     }
                 }));
             }
-            await("reads", () -> reads.get() > 200);
+            Await.until("reads", () -> reads.get() > 200);
             cluster.replicas().get(0).sigkill();
-            await("it to be out", () -> !db.replicas().get(0).isInRotation());
+            Await.until("it to be out", () -> !db.replicas().get(0).isInRotation());
             long then = reads.get();
-            await("reads", () -> reads.get() > then + 200);
+            Await.until("reads", () -> reads.get() > then + 200);
             over.countDown();
             for (Thread reader : readers) {
                 reader.join();
@@ -384,7 +341,7 @@ class ReadFailoverTest {
             cluster.replicas().get(0).sigkill();
             cluster.replicas().get(1).sigkill();
             // The first ones find out; nobody is refused.
-            await("the primary", () -> {
+            Await.until("the primary", () -> {
                 try (Connection connection = db.reads().getConnection()) {
                     return port(connection) == primary;
                 } catch (SQLException e) {
@@ -424,7 +381,7 @@ class ReadFailoverTest {
                     }
                 }));
             }
-            await("half of them to wait", () -> doomed.stats().waiting() == 10);
+            Await.until("half of them to wait", () -> doomed.stats().waiting() == 10);
             long begin = System.nanoTime();
             server.sigkill();
             assertThrows(SQLException.class, () -> port(held.get(0)));

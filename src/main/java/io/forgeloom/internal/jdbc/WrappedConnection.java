@@ -20,6 +20,8 @@ public abstract class WrappedConnection extends ForwardingConnection implements 
     /** Statements that the user has not closed; null before the first. */
     private List<WrappedStatement> statements;
 
+    private boolean returnedRows;
+
     /** Whether it was given back; then another thread may be about to close what is open. */
     protected abstract boolean isReleased();
 
@@ -30,6 +32,16 @@ public abstract class WrappedConnection extends ForwardingConnection implements 
                 statement.closeDelegate();
             }
         }
+    }
+
+    /** Whether a row reached the user, or may have. */
+    public final boolean returnedRows() {
+        return returnedRows;
+    }
+
+    @Override
+    public final void rowReturned() {
+        returnedRows = true;
     }
 
     @Override
