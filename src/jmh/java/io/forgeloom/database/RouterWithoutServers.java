@@ -29,7 +29,8 @@ public final class RouterWithoutServers {
         String url = "jdbc:postgresql://127.0.0.1/none?user=none";
         DatabaseConfig config = DatabaseConfig.builder(url).build();
         PgConnector connector = new PgConnector(PgUrl.parse("url", url), "forgeloom", Map.of());
-        return new ConnectionPool(name, config, 10, 0, connector, new HarmlessFunctions(Set.of(), Set.of(), true));
+        return new ConnectionPool(
+                name, config, 10, 0, connector, new HarmlessFunctions(Set.of(), Set.of(), true), Patience.DEFAULTS);
     }
 
     /** The pool for the next read. */

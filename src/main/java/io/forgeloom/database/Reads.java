@@ -13,14 +13,14 @@ final class Reads {
 
     // One read: a connection, the function, release. Three things send it on.
     //
-    //   refused   The server is down, or left the rotation while this thread waited: the next one, as often as there
-    // are
-    //             servers. Nothing was run yet.
-    //   behind    The replica has not replayed the position: the next one in turn, with growing pauses, holding nothing
-    //             meanwhile; the primary, which has it by definition, when the time is over.
-    //   failed    The session died under the function, or the replica cancelled it for its recovery: once more,
-    // elsewhere,
-    //             if the function may be repeated and has seen no row.
+    // Refused: the server is down, or left the rotation while this thread waited. The next one, as often as there are
+    // servers; nothing was run yet.
+    //
+    // Behind: the replica has not replayed the position. The next one in turn, with growing pauses in which nothing is
+    // held; when the time is over the primary, which has it by definition.
+    //
+    // Failed: the session died under the function, or the replica cancelled it for its recovery. Once more, elsewhere,
+    // if the function may be repeated and has seen no row.
 
     /** Between two questions whether a replica has got there; the last one from then on. */
     private static final long[] PAUSES_NANOS = {1_000_000, 2_000_000, 5_000_000, 10_000_000};

@@ -5,7 +5,8 @@
  * <p>{@link io.forgeloom.database.Database} opens a primary and its replicas after checking that each is a server to work
  * with. {@link io.forgeloom.database.ConnectionPool} is a {@link javax.sql.DataSource} over at most
  * {@code poolSize} sessions. {@link io.forgeloom.database.Database#inTransaction} begins, commits, rolls back and runs again
- * what the server ended for the sake of another transaction.
+ * what the server ended for the sake of another transaction; {@link io.forgeloom.database.Database#read} runs a function
+ * that reads on a replica, after a {@linkplain io.forgeloom.database.CommitPosition commit} if it is asked to.
  *
  * <h2>Guarantees</h2>
  * <ul>
@@ -17,6 +18,8 @@
  *       before anyone else has it; {@link io.forgeloom.database.SessionReset} says what can be seen.
  *   <li>At most {@code maxWaiters} threads wait; one more is refused at once.
  *   <li>A transaction is run again after 40001 and 40P01 only, and never after its COMMIT went unanswered.
+ *   <li>A read after a commit's position shows that commit, on whichever server it runs.
+ *   <li>A read runs a second time at most, and only if no row had reached it.
  *   <li>An opening that fails, and a close, leave no session and no thread; but a close does not wait for a name look-up.
  * </ul>
  *
@@ -27,7 +30,8 @@
  * {@link io.forgeloom.database.TransactionOptions#traceCommit()} is set. Network silent: after a second the
  * server is asked, over a session of its own, whether it still works on the silent statement; who is dead is cut, who is slow
  * is not. Thread interrupted: a virtual thread loses the session that it is using, which is the JDK's rule for sockets; the
- * orphaned backend is ended and the session replaced.
+ * orphaned backend is ended and the session replaced. Replica down: who waits for a connection of it goes on elsewhere, and so
+ * does a {@link io.forgeloom.database.Database#read} that it interrupts before the first row.
  *
  * <h2>Threads</h2>
  * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
