@@ -67,7 +67,7 @@ final class ReadRouter {
                 }
             }
         }
-        return fallback();
+        return primary;
     }
 
     /**
@@ -94,8 +94,8 @@ final class ReadRouter {
         return any;
     }
 
-    /** Where reads go that no replica can serve. */
-    ConnectionPool fallback() {
+    /** The primary for a read that no replica may serve, because none shows what it must. */
+    ConnectionPool primaryForReads() {
         return primary;
     }
 

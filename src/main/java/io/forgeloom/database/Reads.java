@@ -159,7 +159,7 @@ final class Reads {
             }
             replica = router.chooseReplica(lsn, failed);
         }
-        return router.fallback().lease(deadline);
+        return router.primaryForReads().lease(deadline);
     }
 
     /** Null if the replica is out, or has not replayed it. */
