@@ -10,7 +10,6 @@ import java.lang.ref.ReferenceQueue;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
@@ -22,7 +21,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -85,10 +83,6 @@ final class SessionPool {
     private final FreeSessions free;
     private final SessionOpeners openers;
 
-    /** The slots of {@link #free} that belong to a session. Guarded by the lock, under which nothing blocks. */
-    private final BitSet slots = new BitSet();
-
-    private final ReentrantLock slotsLock = new ReentrantLock();
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /** Why nobody gets a session for now; null as a rule. */
@@ -395,7 +389,7 @@ final class SessionPool {
         } finally {
             sessions.remove(session);
             dedicatedSessions.remove(session);
-            freeSlot(session.slot);
+            free.forget(session);
             disposed.incrementAndGet();
             usesEnded.addAndGet(session.uses());
             if (session.orphan) {
@@ -427,33 +421,13 @@ final class SessionPool {
         PooledSession pooled = new PooledSession(
                 session,
                 opened.incrementAndGet(),
-                takeSlot(),
+                free.reserve(),
                 System.nanoTime(),
                 maxLifetimeNanos - less,
                 trusted,
                 dropped);
         sessions.add(pooled);
         give(pooled);
-    }
-
-    private int takeSlot() {
-        slotsLock.lock();
-        try {
-            int slot = slots.nextClearBit(0);
-            slots.set(slot);
-            return slot;
-        } finally {
-            slotsLock.unlock();
-        }
-    }
-
-    private void freeSlot(int slot) {
-        slotsLock.lock();
-        try {
-            slots.clear(slot);
-        } finally {
-            slotsLock.unlock();
-        }
     }
 
     // ---- closing ----
