@@ -372,6 +372,12 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public SQLException failed(SQLException failure) {
+        if (!isReleased()
+                && SqlState.SERIALIZATION_FAILURE.equals(failure.getSQLState())
+                && session.session.isStandby()) {
+            // A standby serialises nothing, so this is a conflict with what it replays, in whatever language.
+            pool.conflicted(session, failure);
+        }
         if (isReleased() || !SqlState.isSessionLost(failure.getSQLState())) {
             return failure;
         }
