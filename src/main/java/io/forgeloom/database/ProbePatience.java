@@ -17,7 +17,8 @@ final class ProbePatience {
 
     // A server that hangs is told from one that is slow by the limit alone. But those who may go elsewhere need not
     // wait
-    // for that: late is what takes four times as long as the slowest answer of late did, with or without a connect.
+    // for that: late is what takes four times as long as the slowest answer of late did, with or without a connect, and
+    // half of the limit at the latest.
 
     private static final long LEAST_PATIENCE = TimeUnit.MILLISECONDS.toNanos(200);
     private static final int TIMES = 4;
@@ -25,12 +26,13 @@ final class ProbePatience {
     private final String name;
     private final Duration limit;
 
-    /** The slowest answer so far, which each quicker one makes a quarter less. */
+    /** The slowest answer so far, which each quicker one makes a quarter less; before the first, half of the limit's. */
     private long usualNanos;
 
     ProbePatience(String name, Duration limit) {
         this.name = name;
         this.limit = limit;
+        this.usualNanos = limit.toNanos() / 2 / TIMES;
     }
 
     /**
@@ -52,7 +54,8 @@ final class ProbePatience {
                     over.countDown();
                 }
             });
-            if (!over.await(Math.max(LEAST_PATIENCE, TIMES * usualNanos), TimeUnit.NANOSECONDS)) {
+            if (!over.await(
+                    Math.clamp(TIMES * usualNanos, LEAST_PATIENCE, limit.toNanos() / 2), TimeUnit.NANOSECONDS)) {
                 late.run();
             }
             scope.join();
