@@ -212,7 +212,7 @@ final class ServerStart {
     }
 
     /** {@code catalog} is the primary's, for a replica that is absent: it has the same functions. */
-    ConnectionPool newPool(DatabaseConfig config, ServerStart catalog) {
+    ConnectionPool newPool(DatabaseConfig config, Patience patience, ServerStart catalog) {
         HarmlessFunctions functions = harmless != null ? harmless : catalog.harmless;
         if (functions == null) {
             throw new IllegalStateException(role + " was not checked");
@@ -223,7 +223,8 @@ final class ServerStart {
                 primary ? config.poolSize() : config.replicaPoolSize(),
                 primary ? config.minPoolSize() : 0,
                 connector,
-                functions);
+                functions,
+                patience);
     }
 
     /** Tells a replica that it is absent, if it is. */

@@ -1,5 +1,6 @@
 package io.forgeloom.database;
 
+import io.forgeloom.database.PoolEvents.ResetKind;
 import io.forgeloom.internal.pg.DriverSettings;
 import io.forgeloom.internal.pg.PgSession;
 import java.lang.System.Logger.Level;
@@ -32,9 +33,6 @@ final class SessionHygiene {
             DISCARD SEQUENCES;
             SELECT name FROM pg_catalog.pg_prepared_statement() WHERE from_sql""";
 
-    /** For each answer of the server, and for all of the cleaning where the driver's connection was unwrapped. */
-    private static final Duration LIMIT = Duration.ofSeconds(5);
-
     /** A power of two. */
     private static final int JUDGED = 1024;
 
@@ -45,6 +43,7 @@ final class SessionHygiene {
 
     private final String poolName;
     private final SessionReset when;
+    private final Duration limit;
 
     /** Another one only before anybody uses a session. */
     private volatile HarmlessFunctions harmless;
@@ -55,10 +54,11 @@ final class SessionHygiene {
      */
     private final @Nullable Judged[] judged = new Judged[JUDGED];
 
-    SessionHygiene(String poolName, SessionReset when, HarmlessFunctions harmless) {
+    SessionHygiene(String poolName, SessionReset when, HarmlessFunctions harmless, Duration limit) {
         this.poolName = poolName;
         this.when = when;
         this.harmless = harmless;
+        this.limit = limit;
     }
 
     /** For a pool that was opened before its server could be asked. */
@@ -91,6 +91,7 @@ final class SessionHygiene {
     /**
      * Makes a session as it was when it was opened.
      *
+     * @param pooled the session, of which nobody has the use any more
      * @param touch the worst of the statements
      * @param used whether any statement was executed
      * @param changed what was changed through JDBC
@@ -98,7 +99,7 @@ final class SessionHygiene {
      * @return false if that is not possible; the session is to be ended
      */
     boolean clean(
-            PgSession session,
+            PooledSession pooled,
             SqlTouch touch,
             boolean used,
             @Nullable ChangedState changed,
@@ -107,15 +108,16 @@ final class SessionHygiene {
             return false;
         }
         if (unwrapped == null) {
-            return cleanNow(session, touch, used, changed, null);
+            return cleanNow(pooled, touch, used, changed, null);
         }
+        PgSession session = pooled.session;
         // Whoever has the driver's connection may have given it to a thread that is in a call at this moment, and the
         // driver would have us wait for its end.
         AtomicBoolean clean = new AtomicBoolean();
         Thread cleaner = Thread.ofVirtual()
                 .name("forgeloom-clean-" + poolName)
                 .start(() -> clean.set(
-                        !session.inCopy() && cleanNow(session, SqlTouch.RESETTABLE, true, changed, unwrapped)));
+                        !session.inCopy() && cleanNow(pooled, SqlTouch.RESETTABLE, true, changed, unwrapped)));
         if (join(cleaner)) {
             return clean.get();
         }
@@ -127,15 +129,15 @@ final class SessionHygiene {
                     "{0}: {1} did not end {2} after its session was aborted",
                     poolName,
                     cleaner.getName(),
-                    LIMIT);
+                    limit);
         }
         return false;
     }
 
     /** False after the time limit, and on an interrupt, whose flag stays set. */
-    private static boolean join(Thread cleaner) {
+    private boolean join(Thread cleaner) {
         try {
-            return cleaner.join(LIMIT);
+            return cleaner.join(limit);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
@@ -143,11 +145,12 @@ final class SessionHygiene {
     }
 
     private boolean cleanNow(
-            PgSession session,
+            PooledSession pooled,
             SqlTouch touch,
             boolean used,
             @Nullable ChangedState changed,
             @Nullable DriverSettings unwrapped) {
+        PgSession session = pooled.session;
         Connection connection = session.connection();
         try {
             boolean asOpened = changed == null && !session.inTransaction() && connection.getAutoCommit();
@@ -157,22 +160,45 @@ final class SessionHygiene {
                 }
                 return true;
             }
+            return reset(pooled, touch, used, changed, unwrapped);
+        } catch (SQLException e) {
+            ConnectionPool.LOG.log(
+                    Level.DEBUG, () -> poolName + ": a released session could not be cleaned and is ended", e);
+            return false;
+        }
+    }
+
+    private boolean reset(
+            PooledSession pooled,
+            SqlTouch touch,
+            boolean used,
+            @Nullable ChangedState changed,
+            @Nullable DriverSettings unwrapped)
+            throws SQLException {
+        PgSession session = pooled.session;
+        Connection connection = session.connection();
+        PoolEvents.Reset event = PoolEvents.beginReset(poolName, pooled.number);
+        ResetKind kind = changed == null && session.inTransaction() ? ResetKind.ROLLBACK : ResetKind.JDBC;
+        boolean clean = false;
+        try {
             int timeout = changed == null ? connection.getNetworkTimeout() : changed.originalNetworkTimeout();
-            connection.setNetworkTimeout(Runnable::run, (int) LIMIT.toMillis());
+            connection.setNetworkTimeout(Runnable::run, (int) limit.toMillis());
             restoreJdbc(session, changed, unwrapped);
             if (needsReset(session, touch, used)) {
+                kind = when instanceof SessionReset.Always ? ResetKind.ALWAYS : ResetKind.TOUCHED;
                 deallocate(session, session.send(RESET));
                 session.dropNotifications();
                 session.acceptReported();
             }
             connection.clearWarnings();
             connection.setNetworkTimeout(Runnable::run, timeout);
-            return !session.inTransaction();
-        } catch (SQLException e) {
-            ConnectionPool.LOG.log(
-                    Level.DEBUG, () -> poolName + ": a released session could not be cleaned and is ended", e);
-            return false;
+            clean = !session.inTransaction();
+        } finally {
+            if (event != null) {
+                event.end(kind, clean);
+            }
         }
+        return clean;
     }
 
     private static void deallocate(PgSession session, List<String> prepared) throws SQLException {
