@@ -12,8 +12,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +28,8 @@ final class Replica implements ServerListener, AutoCloseable {
     //
     // A server that hangs gives no evidence, it gives nothing. So whoever begins to wait for it says so (doubted), and
     // if
-    // somebody has waited for DOUBT the prober asks. An answer that is late is evidence, none within PROBE_TIMEOUT is a
+    // somebody has waited for a moment the prober asks. An answer that is late is evidence, none within PROBE_TIMEOUT
+    // is a
     // verdict: it is DOWN, and everybody who queues there is refused. Those who wait inside a query are cut when a
     // second
     // probe finds the same.
@@ -47,11 +46,6 @@ final class Replica implements ServerListener, AutoCloseable {
 
     /** How long a replica stays out that cancelled a read: about what it replays in one go. */
     private static final Duration CONFLICT_PAUSE = Duration.ofSeconds(1);
-
-    private static final Duration DOUBT = Duration.ofMillis(50);
-
-    /** For so long an answer to a probe dispels doubts: among queries that take their time a probe must be rare. */
-    private static final Duration CERTAINTY = Duration.ofMillis(500);
 
     /** What the probe asks; the position as a number, null on a server that is in no recovery. */
     private static final String PROBE = """
@@ -78,8 +72,7 @@ final class Replica implements ServerListener, AutoCloseable {
     private final ProbePatience patience;
     private final BackgroundTask prober;
 
-    /** Released with each evidence, and each doubt. */
-    private final Semaphore wake = new Semaphore(0);
+    private final ProbeDemand probes;
 
     /** Guards the change of {@link #standing}; nothing blocks under it. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -97,12 +90,6 @@ final class Replica implements ServerListener, AutoCloseable {
 
     private long conflictOverNanos = System.nanoTime();
 
-    /** When the last probe was answered. */
-    private volatile long answeredNanos = System.nanoTime() - CERTAINTY.toNanos();
-
-    /** Whether there is evidence that no probe has looked at; without it a wake is a doubt. */
-    private volatile boolean evidence;
-
     /** What a start-up check would have asked, if the server could not be reached then; null once it is answered. */
     private volatile ControlSession.@Nullable Question<HarmlessFunctions> firstCheck;
 
@@ -116,6 +103,7 @@ final class Replica implements ServerListener, AutoCloseable {
         this.pool = pool;
         this.interval = options.probeInterval();
         this.standing = new Standing(State.IN_ROTATION, Instant.now(), "it passed the start-up check");
+        this.probes = new ProbeDemand(pool);
         this.patience = new ProbePatience(pool.name(), PROBE_TIMEOUT);
         pool.listen(this);
         this.prober = new BackgroundTask("forgeloom-probe-" + pool.name(), this::run);
@@ -178,7 +166,7 @@ final class Replica implements ServerListener, AutoCloseable {
             lock.unlock();
         }
         suspend(evidence);
-        demandProbe();
+        probes.demand();
     }
 
     @Override
@@ -186,7 +174,7 @@ final class Replica implements ServerListener, AutoCloseable {
         if (!standby) {
             enter(State.NOT_A_REPLICA, "it reports that it is a standby no more: it was promoted");
         }
-        demandProbe();
+        probes.demand();
     }
 
     @Override
@@ -201,23 +189,14 @@ final class Replica implements ServerListener, AutoCloseable {
             lock.unlock();
         }
         enter(State.CONFLICT, evidence);
-        demandProbe();
+        probes.demand();
     }
 
     @Override
     public void doubted() {
-        if (standing.state == State.IN_ROTATION && !isCertain()) {
-            wake.release();
+        if (standing.state == State.IN_ROTATION) {
+            probes.doubt();
         }
-    }
-
-    private boolean isCertain() {
-        return System.nanoTime() - answeredNanos < CERTAINTY.toNanos();
-    }
-
-    private void demandProbe() {
-        evidence = true;
-        wake.release();
     }
 
     /** Out of the rotation until the probe that follows has its answer. */
@@ -239,30 +218,11 @@ final class Replica implements ServerListener, AutoCloseable {
     private void run(BooleanSupplier stopRequested) throws InterruptedException {
         long due = System.nanoTime() + (standing.state == State.DOWN ? backoff.nextNanos() : 0);
         while (!stopRequested.getAsBoolean()) {
-            boolean woken = wake.tryAcquire(due - System.nanoTime(), TimeUnit.NANOSECONDS);
-            wake.drainPermits();
-            if (woken && !isProbeCalledFor()) {
-                continue;
-            }
-            evidence = false;
+            // While it is down, whatever still breaks there is no reason to try sooner.
+            probes.await(due, () -> standing.state == State.DOWN);
             probe();
             due = System.nanoTime() + pauseNanos();
         }
-    }
-
-    private boolean isProbeCalledFor() throws InterruptedException {
-        if (standing.state == State.DOWN) {
-            // Known already: whatever still breaks there is no reason to try sooner, or later.
-            return false;
-        }
-        if (evidence) {
-            return true;
-        }
-        if (isCertain()) {
-            return false;
-        }
-        TimeUnit.NANOSECONDS.sleep(DOUBT.toNanos());
-        return evidence || pool.isSilentFor(DOUBT);
     }
 
     private long pauseNanos() {
@@ -278,7 +238,7 @@ final class Replica implements ServerListener, AutoCloseable {
         long begin = System.nanoTime();
         try {
             Found found = patience.ask(pool.control(), this::checkAndLook, this::late);
-            answeredNanos = System.nanoTime();
+            probes.answered();
             silences = 0;
             replay = found.replay;
             pool.admit();
@@ -341,7 +301,7 @@ final class Replica implements ServerListener, AutoCloseable {
         if (!found.inRecovery) {
             enter(State.NOT_A_REPLICA, "it is in no recovery: it was promoted, or never was a standby");
         } else if (suspicionsNow() != suspicionsBefore) {
-            demandProbe();
+            probes.demand();
         } else if (conflictLeftNanos() > 0) {
             enter(State.CONFLICT, "it cancelled a read a moment ago");
         } else {

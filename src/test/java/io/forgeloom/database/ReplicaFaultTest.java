@@ -1,14 +1,26 @@
 package io.forgeloom.database;
 
+import static io.forgeloom.database.ReplicaFaults.BLACKHOLE;
+import static io.forgeloom.database.ReplicaFaults.KILL;
+import static io.forgeloom.database.ReplicaFaults.PAUSE;
+import static io.forgeloom.database.ReplicaFaults.POOL;
+import static io.forgeloom.database.ReplicaFaults.READERS;
+import static io.forgeloom.database.ReplicaFaults.RESET;
+import static io.forgeloom.database.ReplicaFaults.RESTART;
+import static io.forgeloom.database.ReplicaFaults.STOP;
+import static io.forgeloom.database.ReplicaFaults.awaitUntil;
+import static io.forgeloom.database.ReplicaFaults.inRotation;
+import static io.forgeloom.database.ReplicaFaults.together;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.database.ReplicaFaults.Fault;
+import io.forgeloom.database.ReplicaFaults.Linked;
+import io.forgeloom.database.ReplicaFaults.Scenario;
 import io.forgeloom.database.ReplicaStatus.State;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.NeedsCluster;
 import io.forgeloom.testing.PostgresCluster;
-import io.forgeloom.testing.PostgresServer;
 import io.forgeloom.testing.ThreadLeaks;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,9 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.SplittableRandom;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.function.BooleanSupplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import jdk.jfr.Recording;
@@ -49,24 +59,15 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(ThreadLeaks.class)
 class ReplicaFaultTest {
 
-    private static final int READERS = 6;
-    private static final int POOL = 8;
-    private static final Duration PAUSE = Duration.ofMillis(10);
-    private static final Duration SHARE_WINDOW = Duration.ofMillis(700);
-
-    /** Longest read of those that began when the replica was out: what a busy machine may add to milliseconds. */
-    private static final long UNDISTURBED_MILLIS = 500;
-
-    /** Of those that were under way in a server that hangs: noticed, asked, asked again. */
-    private static final long HANGING_MILLIS = 3_500;
-
     private static PostgresCluster cluster;
+    private static ReplicaFaults faults;
 
     private final Logger logger = Logger.getLogger("io.forgeloom.database");
 
     @BeforeAll
     static void startTheServers() throws Exception {
         cluster = PostgresCluster.builder().replicas(4).start();
+        faults = new ReplicaFaults(cluster);
     }
 
     @AfterAll
@@ -85,44 +86,12 @@ class ReplicaFaultTest {
         logger.setLevel(null);
     }
 
-    // ---- the faults ----
-
-    /** What breaks, and for how long it may be noticed and felt. */
-    private record Fault(String name, Step breaks, Step mends, long outMillis, long longestMillis) {}
-
-    @FunctionalInterface
-    private interface Step {
-        void run(FaultyLink link, PostgresServer server) throws Exception;
-    }
-
-    private static final Fault BLACKHOLE = new Fault(
-            "blackhole",
-            (link, server) -> link.blackhole(true, true),
-            (link, server) -> link.heal(),
-            3_000,
-            HANGING_MILLIS);
-    private static final Fault RESET = new Fault(
-            "reset and refused",
-            (link, server) -> {
-                link.refuse(true);
-                link.cut();
-            },
-            (link, server) -> link.refuse(false),
-            1_000,
-            1_000);
-    private static final Fault STOP = new Fault(
-            "SIGSTOP", (link, server) -> server.pause(), (link, server) -> server.resume(), 3_000, HANGING_MILLIS);
-    private static final Fault KILL =
-            new Fault("SIGKILL", (link, server) -> server.sigkill(), (link, server) -> server.start(), 1_000, 1_500);
-    private static final Fault RESTART =
-            new Fault("restart", (link, server) -> server.stop(), (link, server) -> server.start(), 1_000, 1_500);
-
     @Test
     void aFaultCostsNoMoreThanTheReadsInFlight() throws Exception {
         Map<String, Scenario> all = new LinkedHashMap<>();
-        all.put("blackhole", () -> suffers(0, Map.of(0, BLACKHOLE), Duration.ofSeconds(3)));
-        all.put("reset", () -> suffers(0, Map.of(1, RESET), Duration.ofSeconds(1)));
-        all.put("stop and kill", () -> suffers(2, Map.of(0, STOP, 1, KILL), Duration.ofMillis(2_500)));
+        all.put("blackhole", () -> faults.suffers(0, Map.of(0, BLACKHOLE), Duration.ofSeconds(3)));
+        all.put("reset", () -> faults.suffers(0, Map.of(1, RESET), Duration.ofSeconds(1)));
+        all.put("stop and kill", () -> faults.suffers(2, Map.of(0, STOP, 1, KILL), Duration.ofMillis(2_500)));
         all.put("refusing", this::aReplicaThatOnlyRefusesNewConnectionsLosesNoRead);
         all.put("idle", this::onlyTheFirstUsersMeetAReplicaThatDiedWhileNobodyUsedIt);
         all.put("close", this::closingUnderAFaultKeepsItsDeadline);
@@ -145,7 +114,8 @@ class ReplicaFaultTest {
         for (RecordedEvent event : RecordingFile.readAllEvents(file)) {
             // A busy machine may be late with an answer; that is no matter here.
             if (event.getEventType().getName().equals(name)
-                    && String.valueOf(event.getString("reason")).matches(".*(session|conflict|cancel).*|it answered.*")
+                    && String.valueOf(event.getString("reason"))
+                            .matches("(?s).*(session|conflict|cancel).*|it answered.*")
                     && !"SUSPECT".equals(event.getString("from"))) {
                 changes.add(event.getString("replica") + " " + event.getString("from") + " " + event.getString("to"));
             }
@@ -158,172 +128,17 @@ class ReplicaFaultTest {
     @Timeout(600)
     void everyFaultInTurnAtRandomTimes() throws Exception {
         SplittableRandom random = new SplittableRandom();
-        List<Fault> faults = List.of(BLACKHOLE, RESET, STOP, KILL, RESTART);
-        for (int i = 0; i < 3 * faults.size(); i++) {
-            Fault fault = faults.get(i % faults.size());
-            suffers(0, Map.of(random.nextInt(2), fault), Duration.ofMillis(500 + random.nextInt(8_000)));
+        List<Fault> all = List.of(BLACKHOLE, RESET, STOP, KILL, RESTART);
+        for (int i = 0; i < 3 * all.size(); i++) {
+            Fault fault = all.get(i % all.size());
+            faults.suffers(0, Map.of(random.nextInt(2), fault), Duration.ofMillis(500 + random.nextInt(8_000)));
         }
     }
 
     // ---- scenarios ----
 
-    @FunctionalInterface
-    private interface Scenario {
-        void run() throws Exception;
-    }
-
-    /** Runs all at the same time; fails with all their failures. */
-    private static void together(Map<String, Scenario> scenarios) throws InterruptedException {
-        Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
-        List<Thread> threads = new ArrayList<>();
-        scenarios.forEach((name, scenario) ->
-                threads.add(Thread.ofVirtual().name("scenario-" + name).start(() -> {
-                    try {
-                        scenario.run();
-                    } catch (Throwable e) {
-                        failures.add(new AssertionError(name + ": " + e.getMessage(), e));
-                    }
-                })));
-        for (Thread thread : threads) {
-            thread.join();
-        }
-        if (!failures.isEmpty()) {
-            AssertionError all = new AssertionError(failures.size() + " scenarios failed: " + failures);
-            failures.forEach(all::addSuppressed);
-            throw all;
-        }
-    }
-
-    /** A database with a link before each of two replicas. */
-    private static final class Linked implements AutoCloseable {
-        final List<FaultyLink> links;
-
-        Linked() {
-            this(0);
-        }
-
-        Linked(int first) {
-            links = cluster.replicas().subList(first, first + 2).stream()
-                    .map(FaultyLink::to)
-                    .toList();
-        }
-
-        Database open() {
-            return open(ReplicaStart.REQUIRED);
-        }
-
-        Database open(ReplicaStart atStart) {
-            return Database.open(DatabaseConfig.builder(cluster.primary().url())
-                    .poolSize(POOL)
-                    .replicaPoolSize(POOL)
-                    .readFromReplica(true)
-                    .replicaUrls(links.stream().map(FaultyLink::url).toList())
-                    .replicaOptions(ReplicaOptions.builder().atStart(atStart).build())
-                    .build());
-        }
-
-        @Override
-        public void close() {
-            links.forEach(FaultyLink::close);
-        }
-    }
-
-    /** Breaks some of the two replicas at once, mends them after a while, and measures. */
-    private void suffers(int first, Map<Integer, Fault> faults, Duration length) throws Exception {
-        try (Linked linked = new Linked(first);
-                Database db = linked.open()) {
-            Map<Integer, Long> broken = new LinkedHashMap<>();
-            Map<Integer, Long> out = new ConcurrentHashMap<>();
-            Map<Integer, Long> mended = new LinkedHashMap<>();
-            Map<Integer, Long> back = new LinkedHashMap<>();
-            ReadLoad load = new ReadLoad(db, READERS, PAUSE);
-            long end;
-            try (load) {
-                awaitUntil("the load is steady", 5_000, () -> load.reads().count() > 60);
-                for (var each : faults.entrySet()) {
-                    int i = each.getKey();
-                    broken.put(i, System.nanoTime());
-                    Thread.ofVirtual().start(() -> watchOut(db, i, out));
-                    each.getValue().breaks.run(linked.links.get(i), server(first + i));
-                }
-                Thread.sleep(length);
-                for (var each : faults.entrySet()) {
-                    each.getValue().mends.run(linked.links.get(each.getKey()), server(first + each.getKey()));
-                    mended.put(each.getKey(), System.nanoTime());
-                }
-                for (int i : faults.keySet()) {
-                    awaitUntil("replica " + i + " is back", 6_000, () -> inRotation(db, i));
-                    back.put(i, System.nanoTime());
-                }
-                Thread.sleep(SHARE_WINDOW);
-                end = System.nanoTime();
-            }
-            faults.forEach((i, fault) -> {
-                assertNotNull(out.get(i), fault.name + " was not noticed: " + db.replicas());
-                long allOut = out.values().stream().mapToLong(o -> o).max().orElse(0);
-                String name = db.replicas().get(i).name();
-                long after = load.longestMillis(r -> r.begin() - allOut > 0 && r.begin() - mended.get(i) < 0);
-                check(fault, name, load, after, new Times(broken.get(i), out.get(i), mended.get(i), back.get(i), end));
-            });
-        }
-    }
-
-    private static PostgresServer server(int index) {
-        return cluster.replicas().get(index);
-    }
-
-    private static boolean inRotation(Database db, int index) {
-        return db.replicas().get(index).isInRotation();
-    }
-
-    private static void watchOut(Database db, int index, Map<Integer, Long> out) {
-        try {
-            awaitUntil("replica " + index + " is out", 10_000, () -> !inRotation(db, index));
-            out.put(index, System.nanoTime());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** Of one fault, {@link System#nanoTime()}. */
-    private record Times(long broken, long out, long mended, long back, long end) {}
-
-    private static void check(Fault fault, String name, ReadLoad load, long after, Times times) {
-        List<ReadLoad.Read> lost =
-                load.lost().stream().filter(r -> r.server().equals(name)).toList();
-        long longest = load.longestMillis(r -> r.server().equals(name));
-        double share = load.share(name, times.back, times.end);
-        String figures = String.format(
-                "%s of %s: %d of %d readers lost a read; out after %d ms, back %d ms after it was reachable, then %.1f %%"
-                        + " of the reads; longest read there %d ms, anywhere while it was out %d ms",
-                fault.name,
-                name,
-                lost.size(),
-                READERS,
-                (times.out - times.broken) / 1_000_000,
-                (times.back - times.mended) / 1_000_000,
-                100 * share,
-                longest,
-                after);
-        System.out.println("figure: " + figures);
-        assertTrue(lost.size() <= READERS, figures);
-        assertEquals(
-                lost.size(),
-                lost.stream().mapToInt(ReadLoad.Read::reader).distinct().count(),
-                "twice: " + figures);
-        for (ReadLoad.Read read : lost) {
-            assertTrue(
-                    read.begin() - times.out <= 0, "lost a read that began when it was out: " + read + "; " + figures);
-        }
-        assertTrue(times.out - times.broken <= fault.outMillis * 1_000_000, figures);
-        assertTrue(times.back - times.mended <= 5_000_000_000L, figures);
-        assertTrue(longest <= fault.longestMillis, figures);
-        assertTrue(after <= UNDISTURBED_MILLIS, figures);
-        assertEquals(0.5, share, 0.05, figures);
-    }
-
     private void aReplicaThatOnlyRefusesNewConnectionsLosesNoRead() throws Exception {
-        try (Linked linked = new Linked();
+        try (Linked linked = faults.new Linked();
                 Database db = linked.open();
                 ReadLoad load = new ReadLoad(db, READERS, PAUSE)) {
             awaitUntil("the load is steady", 5_000, () -> load.reads().count() > 60);
@@ -345,7 +160,7 @@ class ReplicaFaultTest {
     }
 
     private void onlyTheFirstUsersMeetAReplicaThatDiedWhileNobodyUsedIt() throws Exception {
-        try (Linked linked = new Linked();
+        try (Linked linked = faults.new Linked();
                 Database db = linked.open()) {
             try (ReadLoad warm = new ReadLoad(db, 2 * POOL, PAUSE)) {
                 awaitUntil("sessions", 5_000, () -> warm.reads().count() > 200);
@@ -374,12 +189,12 @@ class ReplicaFaultTest {
                     + last + " ms, the longest waited " + longest + " ms, "
                     + reads.stream().filter(ReadLoad.Read::lost).count() + " lost their read";
             System.out.println("figure: " + figures);
-            assertTrue(last <= 600 && longest <= 1_600, figures);
+            assertTrue(last <= 900 && longest <= 1_600, figures);
         }
     }
 
     private void closingUnderAFaultKeepsItsDeadline() throws Exception {
-        try (Linked linked = new Linked()) {
+        try (Linked linked = faults.new Linked()) {
             Database db = linked.open();
             FaultyLink link = linked.links.get(0);
             try (ReadLoad load = new ReadLoad(db, READERS, PAUSE)) {
@@ -414,7 +229,7 @@ class ReplicaFaultTest {
     }
 
     private void anOptionalReplicaThatIsAbsentAtTheStartComesLater() throws Exception {
-        try (Linked linked = new Linked()) {
+        try (Linked linked = faults.new Linked()) {
             linked.links.get(0).blackhole(true, true);
             linked.links.get(1).refuse(true);
             long begin = System.nanoTime();
@@ -437,7 +252,7 @@ class ReplicaFaultTest {
     }
 
     private void usersAreInterrupted() throws Exception {
-        try (Linked linked = new Linked();
+        try (Linked linked = faults.new Linked();
                 Database db = linked.open()) {
             for (int round = 0; round < 5; round++) {
                 try (ReadLoad load = new ReadLoad(db, POOL, Duration.ZERO)) {
@@ -452,9 +267,9 @@ class ReplicaFaultTest {
         cluster.primary().execute("CREATE TABLE IF NOT EXISTS conflict (id int)");
         cluster.primary().execute("INSERT INTO conflict SELECT generate_series(1, 100)");
         cluster.awaitReplayed(Duration.ofSeconds(10));
-        server(0).execute("ALTER SYSTEM SET max_standby_streaming_delay = 0");
-        server(0).query("SELECT pg_reload_conf()");
-        try (Linked linked = new Linked();
+        faults.server(0).execute("ALTER SYSTEM SET max_standby_streaming_delay = 0");
+        faults.server(0).query("SELECT pg_reload_conf()");
+        try (Linked linked = faults.new Linked();
                 Database db = linked.open()) {
             ConnectionPool first = db.readPool();
             ConnectionPool pool = first.name().equals("replica-1") ? first : db.readPool();
@@ -480,16 +295,8 @@ class ReplicaFaultTest {
             assertEquals(List.of("40001"), List.copyOf(states));
             assertTrue(out >= 900 && out < 2_000, "out for " + out + " ms");
         } finally {
-            server(0).execute("ALTER SYSTEM RESET max_standby_streaming_delay");
-            server(0).query("SELECT pg_reload_conf()");
-        }
-    }
-
-    private static void awaitUntil(String what, long millis, BooleanSupplier condition) throws InterruptedException {
-        long begin = System.nanoTime();
-        while (!condition.getAsBoolean()) {
-            assertTrue((System.nanoTime() - begin) / 1_000_000 < millis, what + ": not within " + millis + " ms");
-            Thread.sleep(1);
+            faults.server(0).execute("ALTER SYSTEM RESET max_standby_streaming_delay");
+            faults.server(0).query("SELECT pg_reload_conf()");
         }
     }
 }
