@@ -80,8 +80,7 @@ final class Reads {
         String state = SqlState.of(failure);
         return SqlState.isSessionLost(state)
                 ? connection.isLost()
-                : SqlState.isRetryable(state)
-                        && "on".equals(connection.session().session.reported("in_hot_standby"));
+                : SqlState.isRetryable(state) && connection.session().session.isStandby();
     }
 
     /** What to throw: the driver's error under the name of its server, all else as it is. */
