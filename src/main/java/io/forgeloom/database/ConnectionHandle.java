@@ -97,6 +97,11 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         return thread.isVirtual() && thread.isInterrupted();
     }
 
+    /** Whose connection this is. */
+    ConnectionPool pool() {
+        return pool;
+    }
+
     /** The session itself, for those who run transactions on it. */
     PooledSession session() {
         return session;

@@ -27,14 +27,16 @@ public final class Database implements AutoCloseable {
     private final DatabaseConfig config;
     private final ConnectionPool primary;
     private final List<Replica> replicas;
+    private final LagWatch lagWatch;
     private final ReadRouter router;
     private final Transactions transactions;
 
-    private Database(DatabaseConfig config, ConnectionPool primary, List<Replica> replicas) {
+    private Database(DatabaseConfig config, ConnectionPool primary, List<Replica> replicas, LagWatch lagWatch) {
         this.config = config;
         this.primary = primary;
         this.replicas = replicas;
-        this.router = new ReadRouter(primary, replicas, config.readFromReplica());
+        this.lagWatch = lagWatch;
+        this.router = new ReadRouter(primary, replicas, lagWatch, config);
         this.transactions = new Transactions(primary);
     }
 
@@ -54,14 +56,14 @@ public final class Database implements AutoCloseable {
         ServerStart.check(servers, config);
         List<ConnectionPool> pools =
                 servers.stream().map(server -> server.newPool(config)).toList();
-        List<Replica> replicas = pools.stream()
-                .skip(1)
-                .map(pool -> new Replica(pool, config.replicaOptions()))
-                .toList();
-        Database database = new Database(config, pools.get(0), replicas);
+        LagWatch lagWatch = new LagWatch(pools.get(0), config.replicaOptions());
+        List<Replica> replicas =
+                pools.stream().skip(1).map(pool -> new Replica(pool, lagWatch)).toList();
+        Database database = new Database(config, pools.get(0), replicas, lagWatch);
         for (int i = 0; i < pools.size(); i++) {
             servers.get(i).start(pools.get(i));
         }
+        lagWatch.start(replicas);
         replicas.forEach(Replica::start);
         return database;
     }
@@ -73,13 +75,21 @@ public final class Database implements AutoCloseable {
 
     /**
      * The pool to read from: the next replica in turn of those in rotation; the primary if there is none or
-     * {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary.
+     * {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary, by
+     * {@link ReplicaOptions#maxLag()} at most if that is set. The primary instead of a replica is limited to
+     * {@link ReplicaOptions#maxPrimaryReadShare()} connections.
      *
      * <p>A replica leaves the rotation the moment that a connection to it fails, is tried at once by a thread of its own,
      * and comes back when it answers. While it is down its pool refuses everyone at once; nobody waits there.
      */
     public ConnectionPool readPool() {
         return router.choose();
+    }
+
+    /** What limits reads on the primary; null if nothing does. For tests. */
+    @Nullable
+    ReadShare readShare() {
+        return router.share();
     }
 
     /** The replicas in the order of the configuration, as of now. */
@@ -211,6 +221,8 @@ public final class Database implements AutoCloseable {
      */
     public void close(Duration timeout) {
         Deadline deadline = Deadline.after(timeout);
+        router.close();
+        lagWatch.close();
         List<Thread> closers = new ArrayList<>();
         for (Replica replica : replicas) {
             closers.add(Thread.ofVirtual()

@@ -25,8 +25,8 @@ final class Replica implements ServerListener, AutoCloseable {
 
     // Evidence against a replica takes it out of the rotation on the spot, by whichever thread meets it, and wakes the
     // prober; only a probe that succeeds takes it in again. So no user ever waits to find out what the pool knows, and
-    // a
-    // false alarm costs the others a few milliseconds of its share.
+    // a false alarm costs the others a few milliseconds of its share. With a bound to its lag, LagWatch takes it out,
+    // too, when the last answer has grown too old for it.
 
     private static final System.Logger LOG = ConnectionPool.LOG;
 
@@ -40,6 +40,8 @@ final class Replica implements ServerListener, AutoCloseable {
     private static final String PROBE = """
             SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn
             """;
+
+    private static final String IT_ANSWERED = "it answered a probe";
 
     /**
      * How far a server had replayed.
@@ -57,6 +59,8 @@ final class Replica implements ServerListener, AutoCloseable {
     private record Standing(State state, Instant since, String reason) {}
 
     private final ConnectionPool pool;
+    private final LagWatch lagWatch;
+    private final LagBound bound;
     private final Duration interval;
     private final BackgroundTask prober;
     private final Semaphore wake = new Semaphore(0);
@@ -73,10 +77,14 @@ final class Replica implements ServerListener, AutoCloseable {
     /** Counts the evidence, so that a probe that began before does not overrule it. Guarded by the lock. */
     private long suspicions;
 
-    Replica(ConnectionPool pool, ReplicaOptions options) {
+    Replica(ConnectionPool pool, LagWatch lagWatch) {
         this.pool = pool;
-        this.interval = options.probeInterval();
-        this.standing = new Standing(State.IN_ROTATION, Instant.now(), "it passed the start-up check");
+        this.lagWatch = lagWatch;
+        this.bound = lagWatch.bound();
+        this.interval = bound.replicaInterval();
+        this.standing = bound.isSet()
+                ? new Standing(State.LAGGING, Instant.now(), "its lag is not measured yet")
+                : new Standing(State.IN_ROTATION, Instant.now(), "it passed the start-up check");
         pool.listen(this);
         this.prober = new BackgroundTask("forgeloom-probe-" + pool.name(), this::run);
     }
@@ -95,12 +103,38 @@ final class Replica implements ServerListener, AutoCloseable {
     }
 
     void start() {
+        wake.release();
         prober.start();
+    }
+
+    /** Whether it answers, though it may be behind. */
+    boolean answers() {
+        State now = standing.state;
+        return now == State.IN_ROTATION || now == State.LAGGING;
+    }
+
+    /** Null if it is not known. */
+    @Nullable
+    ReplicaLag lag() {
+        Replay known = replay;
+        return known == null ? null : lagWatch.log().behind(known.lsn, known.nanos, System.nanoTime());
+    }
+
+    /** The primary was asked: takes it out of the rotation if it is over its bound by now. Never blocks. */
+    void lookAtLag() {
+        State now = standing.state;
+        String excess = bound.exceededBy(lag(), now == State.LAGGING);
+        if (now == State.IN_ROTATION && excess != null) {
+            enter(State.LAGGING, excess, now);
+        } else if (now == State.LAGGING && excess == null) {
+            // What it answered last would do, now that the primary's position is known: ask again, which lets it in.
+            wake.release();
+        }
     }
 
     ReplicaStatus status(long reads, double share) {
         Standing now = standing;
-        return new ReplicaStatus(pool.name(), now.state, now.since, now.reason, reads, share, pool.stats());
+        return new ReplicaStatus(pool.name(), now.state, now.since, now.reason, lag(), reads, share, pool.stats());
     }
 
     /**
@@ -162,6 +196,7 @@ final class Replica implements ServerListener, AutoCloseable {
 
     private void probe() throws InterruptedException {
         long before = suspicionsNow();
+        lagWatch.replicaIsAsked();
         try {
             Found found = pool.control().ask(Replica::look, Deadline.after(PROBE_TIMEOUT));
             replay = found.replay;
@@ -192,7 +227,9 @@ final class Replica implements ServerListener, AutoCloseable {
         if (!found.inRecovery) {
             enter(State.NOT_A_REPLICA, "it is in no recovery: it was promoted, or never was a standby");
         } else if (suspicionsNow() == suspicionsBefore) {
-            enter(State.IN_ROTATION, "it answered a probe");
+            State now = standing.state;
+            String excess = bound.exceededBy(lag(), now != State.IN_ROTATION && now != State.SUSPECT);
+            enter(excess == null ? State.IN_ROTATION : State.LAGGING, excess == null ? IT_ANSWERED : excess);
         } else {
             wake.release();
         }
@@ -208,11 +245,16 @@ final class Replica implements ServerListener, AutoCloseable {
     }
 
     private void enter(State state, String reason) {
+        enter(state, reason, null);
+    }
+
+    /** If {@code from} is given, only from that state. */
+    private void enter(State state, String reason, @Nullable State from) {
         Standing before;
         lock.lock();
         try {
             before = standing;
-            if (before.state == state) {
+            if (before.state == state || (from != null && before.state != from)) {
                 return;
             }
             standing = new Standing(state, Instant.now(), reason);
