@@ -86,6 +86,11 @@ public final class Database implements AutoCloseable {
         return router.choose();
     }
 
+    /** The primary for a read that no replica is up to date enough for: within the cap, and never a stale replica. */
+    ConnectionPool primaryForReads() {
+        return router.primaryForReads();
+    }
+
     /** What limits reads on the primary; null if nothing does. For tests. */
     @Nullable
     ReadShare readShare() {

@@ -61,6 +61,9 @@ record LagBound(Duration maxLag, long maxBytes, Duration probeInterval) {
         if (lag == null) {
             return "how far it is behind the primary is not known";
         }
+        if (isTimeSet() && lag.atLeast()) {
+            return "it has not replayed what the primary had written when it was first asked; it is " + lag;
+        }
         if (isTimeSet() && lag.atMost().compareTo(maxLag) > 0) {
             return "it is " + lag + ", more than maxLag (" + maxLag.toMillis() + " ms)";
         }
@@ -70,13 +73,16 @@ record LagBound(Duration maxLag, long maxBytes, Duration probeInterval) {
         if (maxBytes > 0 && lag.bytes() > maxBytes) {
             return "it is " + lag + ", more than maxLagBytes (" + maxBytes + ")";
         }
-        boolean half = !returning
-                || (!isTimeSet() || lag.time().compareTo(maxLag.dividedBy(2)) <= 0)
-                        && (maxBytes == 0 || lag.bytes() <= maxBytes / 2);
-        return half
-                ? null
-                : "it is " + lag + ", and returns at half of maxLag (" + maxLag.toMillis() + " ms) and maxLagBytes ("
-                        + maxBytes + ")";
+        if (returning && !isWithinHalf(lag)) {
+            return "it is " + lag + ", and returns at half of maxLag (" + maxLag.toMillis() + " ms) and maxLagBytes ("
+                    + maxBytes + ")";
+        }
+        return null;
+    }
+
+    private boolean isWithinHalf(ReplicaLag lag) {
+        boolean soonEnough = !isTimeSet() || lag.time().compareTo(maxLag.dividedBy(2)) <= 0;
+        return soonEnough && (maxBytes == 0 || lag.bytes() <= maxBytes / 2);
     }
 
     private static Duration shorter(Duration one, Duration other) {

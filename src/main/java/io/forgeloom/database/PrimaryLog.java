@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class PrimaryLog {
 
+    // How long the first position had been there when it was seen, nobody knows: of a replica that is behind it, only
+    // the least lag is known.
+    //
     // A position is kept with the time at which it was first seen, so an idle primary adds nothing. When the arrays are
     // full, a sample goes whose neighbours are closer to each other than a sixteenth of its age: so what is left grows
     // with the logarithm of the time (a day at 40 looks a second: some 500), the memory is bounded (16 KiB), and a lag
@@ -97,6 +100,7 @@ final class PrimaryLog {
             long time = first == size ? 0 : Math.max(0, measured - nanos[first]);
             return new ReplicaLag(
                     Duration.ofNanos(time),
+                    first == 0,
                     Math.max(0, lsns[size - 1] - replayed),
                     Duration.ofNanos(Math.max(0, now - measured)));
         } finally {

@@ -1,6 +1,5 @@
 package io.forgeloom.database;
 
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -102,14 +101,14 @@ final class ReadRouter {
         return replicas.stream()
                 .filter(Replica::answers)
                 .map(replica -> new Behind(replica.pool(), replica.lag()))
-                .sorted(Comparator.comparing(Behind::atMost))
+                .sorted(Comparator.comparingLong(Behind::bytes))
                 .map(Behind::pool)
                 .toList();
     }
 
     private record Behind(ConnectionPool pool, @Nullable ReplicaLag lag) {
-        Duration atMost() {
-            return lag == null ? Duration.ofSeconds(Long.MAX_VALUE) : lag.atMost();
+        long bytes() {
+            return lag == null ? Long.MAX_VALUE : lag.bytes();
         }
     }
 

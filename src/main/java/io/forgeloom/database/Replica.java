@@ -254,6 +254,10 @@ final class Replica implements ServerListener, AutoCloseable {
         lock.lock();
         try {
             before = standing;
+            if (before.state == state && state == State.LAGGING) {
+                // Of the same state, the last reason says the most: how far it is behind by now.
+                standing = new Standing(state, before.since, reason);
+            }
             if (before.state == state || (from != null && before.state != from)) {
                 return;
             }
