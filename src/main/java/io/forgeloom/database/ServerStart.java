@@ -176,7 +176,7 @@ final class ServerStart {
         }
     }
 
-    ConnectionPool newPool(DatabaseConfig config) {
+    ConnectionPool newPool(DatabaseConfig config, Patience patience) {
         HarmlessFunctions functions = harmless;
         if (functions == null) {
             throw new IllegalStateException(role + " was not checked");
@@ -187,7 +187,8 @@ final class ServerStart {
                 primary ? config.poolSize() : config.replicaPoolSize(),
                 primary ? config.minPoolSize() : 0,
                 connector,
-                functions);
+                functions,
+                patience);
     }
 
     void start(ConnectionPool pool) {

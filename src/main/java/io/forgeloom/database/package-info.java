@@ -17,7 +17,7 @@
  *       before anyone else has it; {@link io.forgeloom.database.SessionReset} says what can be seen.
  *   <li>At most {@code maxWaiters} threads wait; one more is refused at once.
  *   <li>A transaction is run again after 40001 and 40P01 only, and never after its COMMIT went unanswered.
- *   <li>An opening that fails, and a close, leave no session and no thread.
+ *   <li>An opening that fails, and a close, leave no session and no thread; but a close does not wait for a name look-up.
  * </ul>
  *
  * <h2>Failure</h2>

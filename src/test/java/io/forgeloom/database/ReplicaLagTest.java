@@ -177,18 +177,23 @@ class ReplicaLagTest {
         replica.execute("SELECT pg_wal_replay_pause()");
         write();
         try (Database db = open(ReplicaOptions.builder().maxLag(BOUND))) {
+            var since = status(db).since();
             long end = System.nanoTime() + BOUND.toNanos();
             while (System.nanoTime() < end) {
                 assertEquals(State.LAGGING, status(db).state());
                 assertEquals("primary", db.readPool().name());
             }
+            assertEquals(since, status(db).since());
             assertTrue(
                     status(db).reason().contains("when it was first asked"),
                     status(db).reason());
 
             replica.execute("SELECT pg_wal_replay_resume()");
             awaitState(db, State.IN_ROTATION);
+        } finally {
+            replica.execute("SELECT pg_wal_replay_resume()");
         }
+        cluster.awaitReplayed(SOON);
     }
 
     @Test
