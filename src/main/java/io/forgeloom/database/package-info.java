@@ -17,6 +17,11 @@
  *       before anyone else has it; {@link io.forgeloom.database.SessionReset} says what can be seen.
  *   <li>At most {@code maxWaiters} threads wait; one more is refused at once.
  *   <li>A transaction is run again after 40001 and 40P01 only, and never after its COMMIT went unanswered.
+ *   <li>With a bound to lag, no read goes to a replica that was behind by more when it was last asked, the time since then
+ *       counted; exact to a quarter of the bound. What was replayed is compared with the primary's own position, all on
+ *       this process's clock.
+ *   <li>With {@link io.forgeloom.database.ReplicaOptions#maxPrimaryReadShare()} set, reads that no replica may serve use no
+ *       more connections of the primary than that, backends included that have lost their client.
  *   <li>An opening that fails, and a close, leave no session and no thread; but a close does not wait for a name look-up.
  * </ul>
  *
@@ -33,7 +38,9 @@
  * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
  * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-watch-POOL} looks for dead networks
  * and {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
- * still, reports leaks, and lives as long as the pool; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
+ * still, reports leaks, and lives as long as the pool; {@code forgeloom-probe-REPLICA}
+ * asks a replica how it is and {@code forgeloom-lag} the primary for its position, for as long as the database is open;
+ * {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
  * Functions run on the caller's thread.
  *
  * <h2>Example</h2>
