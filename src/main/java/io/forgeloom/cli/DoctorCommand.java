@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
             "  writable      the primary takes writes",
             "  recovery      a replica follows a primary",
             "  lag           (note) how far a replica is behind: in bytes, and in time until it",
-            "                has replayed them, on this machine's clock; noted after 2 s",
+            "                has replayed them, on this machine's clock; noted after 1 s",
             "  privileges    (note) pg_signal_backend, and CREATE in the current schema",
             "  connections   the pool and its control session, one more, fit into",
             "                max_connections and the limits of role and database; (note) if",

@@ -20,9 +20,12 @@ import org.jspecify.annotations.Nullable;
 final class PrimaryMark {
 
     /** How long a replica is watched; who needs longer is behind by at least that. */
-    static final Duration PATIENCE = Duration.ofSeconds(2);
+    static final Duration PATIENCE = Duration.ofSeconds(1);
 
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(10);
+
+    /** What is left of a command's time for the last look and the report. */
+    private static final Duration MARGIN = Duration.ofMillis(100);
 
     private static final String WRITTEN = "SELECT pg_catalog.pg_current_wal_lsn() - '0/0'::pg_catalog.pg_lsn";
     private static final String REPLAYED = "SELECT pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn";
@@ -69,14 +72,13 @@ final class PrimaryMark {
         if (at == null) {
             return null;
         }
-        Deadline patience = deadline.earlier(Deadline.after(PATIENCE));
+        Deadline patience = Deadline.after(deadline.remaining().minus(MARGIN)).earlier(Deadline.after(PATIENCE));
         long bytes = at.lsn - position(replica, REPLAYED);
         if (bytes <= 0) {
             return new Lag(0, 0, false);
         }
         long left = bytes;
-        // A look that the deadline would cut is no look.
-        while (left > 0 && patience.remaining().compareTo(BETWEEN_LOOKS.multipliedBy(2)) > 0) {
+        while (left > 0 && !patience.expired()) {
             TimeUnit.NANOSECONDS.sleep(BETWEEN_LOOKS.toNanos());
             left = at.lsn - position(replica, REPLAYED);
         }

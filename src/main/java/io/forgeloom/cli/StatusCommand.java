@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
             "  LAG BYTES    what the primary had written when it was asked, and the",
             "               replica had not replayed then",
             "  LAG TIME     how long it took the replica to replay that, on this machine's",
-            "               clock; after 2 s it is no longer waited for (> 2000 ms)",
+            "               clock; after 1 s it is no longer waited for (> 1000 ms)",
             "  CONNECTIONS  in use by clients, of max_connections",
             "",
             "Exit code: 0 all answer and are what they are called, 1 one does not or is",
