@@ -364,6 +364,15 @@ final class ConnectionHandle extends WrappedConnection {
 
     @Override
     public SQLException failed(SQLException failure) {
+        if (!isReleased()
+                && SqlState.SERIALIZATION_FAILURE.equals(failure.getSQLState())
+                && session.session.isStandby()) {
+            // A standby serialises nothing, so this is a conflict with what it replays, in whatever language. It may
+            // have
+            // ended the session as well, which the driver does not notice before the next statement, of the next user.
+            lost = true;
+            pool.conflicted(session, failure);
+        }
         if (isReleased() || !SqlState.isSessionLost(failure.getSQLState())) {
             return failure;
         }

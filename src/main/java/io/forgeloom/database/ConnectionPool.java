@@ -95,7 +95,7 @@ public final class ConnectionPool implements DataSource {
         this.door = door;
     }
 
-    void start(PgSession first) {
+    void start(@Nullable PgSession first) {
         sessions.start(first);
         upkeep.start();
     }
@@ -158,6 +158,23 @@ public final class ConnectionPool implements DataSource {
 
     void admit() throws InterruptedException {
         sessions.admit();
+    }
+
+    void distrust() {
+        sessions.distrust();
+    }
+
+    boolean isSilentFor(Duration silence) {
+        return sessions.isSilentFor(silence);
+    }
+
+    void cutSilent(String why) {
+        sessions.cutSilent(why);
+    }
+
+    /** The server cancelled a statement of {@code session} for the sake of what it replays. */
+    void conflicted(PooledSession session, SQLException failure) {
+        sessions.listener().conflicted("session #" + session.number + ": " + failure.getMessage());
     }
 
     // ---- acquire and release ----
@@ -318,7 +335,7 @@ public final class ConnectionPool implements DataSource {
         try {
             PooledSession session = sessions.take(deadline);
             if (session == null) {
-                throw refusals.refusal(refusals.reasonNow(), begin, null);
+                throw refusals.refusal(refusals.reasonNow(deadline.expired()), begin, null);
             }
             return session;
         } catch (InterruptedException e) {
@@ -336,7 +353,11 @@ public final class ConnectionPool implements DataSource {
         }
         boolean due =
                 session.trusted != sessions.suspicion() || now - session.lastTriedNanos() >= validateAfterIdleNanos;
-        return !testBeforeAcquire || !due || isAlive(session, Deadline.after(patience));
+        if (!testBeforeAcquire || !due) {
+            return true;
+        }
+        sessions.doubt();
+        return isAlive(session, Deadline.after(patience));
     }
 
     /** Asks the server, and waits for the answer until the deadline, or one second, whichever is first. */

@@ -11,6 +11,7 @@ import java.util.Objects;
  *
  * @param choice see {@link Builder#choice}
  * @param probeInterval see {@link Builder#probeInterval}
+ * @param atStart see {@link Builder#atStart}
  * @param maxLag see {@link Builder#maxLag}
  * @param maxLagBytes see {@link Builder#maxLagBytes}
  * @param maxPrimaryReadShare see {@link Builder#maxPrimaryReadShare}
@@ -19,6 +20,7 @@ import java.util.Objects;
 public record ReplicaOptions(
         ReplicaChoice choice,
         Duration probeInterval,
+        ReplicaStart atStart,
         Duration maxLag,
         long maxLagBytes,
         int maxPrimaryReadShare,
@@ -36,6 +38,7 @@ public record ReplicaOptions(
      */
     public ReplicaOptions {
         Objects.requireNonNull(choice, "choice");
+        Objects.requireNonNull(atStart, "atStart");
         requireBetween("probeInterval", probeInterval, Duration.ofMillis(100), Duration.ofDays(1));
         if (!maxLag.isZero()) {
             requireBetween("maxLag", maxLag, LEAST_LAG, Duration.ofDays(1));
@@ -58,6 +61,7 @@ public record ReplicaOptions(
 
         private ReplicaChoice choice = ReplicaChoice.roundRobin();
         private Duration probeInterval = Duration.ofSeconds(15);
+        private ReplicaStart atStart = ReplicaStart.REQUIRED;
         private Duration maxLag = Duration.ZERO;
         private long maxLagBytes;
         private int maxPrimaryReadShare;
@@ -121,12 +125,22 @@ public record ReplicaOptions(
         }
 
         /**
+         * Whether {@link Database#open} fails when a replica cannot be reached. One that is optional is waited for 1 s at
+         * most. Defaults to {@link ReplicaStart#REQUIRED}.
+         */
+        public Builder atStart(ReplicaStart atStart) {
+            this.atStart = atStart;
+            return this;
+        }
+
+        /**
          * The finished options.
          *
          * @throws io.forgeloom.error.ConfigurationException naming the first option that is out of bounds
          */
         public ReplicaOptions build() {
-            return new ReplicaOptions(choice, probeInterval, maxLag, maxLagBytes, maxPrimaryReadShare, overCap);
+            return new ReplicaOptions(
+                    choice, probeInterval, atStart, maxLag, maxLagBytes, maxPrimaryReadShare, overCap);
         }
     }
 }

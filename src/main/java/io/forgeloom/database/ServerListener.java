@@ -19,4 +19,10 @@ interface ServerListener {
 
     /** The server reported with an answer whether it is a standby: {@code in_hot_standby} changed under a session. */
     void reportedRole(boolean standby);
+
+    /** The server cancelled a statement, or ended a session, for the sake of the log that it replays. */
+    default void conflicted(String evidence) {}
+
+    /** Somebody waits for the server, and an answer might tell whether for long. Often called, for no bad reason. */
+    default void doubted() {}
 }

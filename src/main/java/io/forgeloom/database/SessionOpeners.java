@@ -106,7 +106,7 @@ final class SessionOpeners {
         return closed ? 0 : Math.min(pool.wanted(), outage == null ? maxConnecting : 1);
     }
 
-    /** Ends when nothing is left to open, or interrupted by {@link #close}. */
+    /** Ends when nothing is left to open, or interrupted by {@link #close} or {@link #giveUp}. */
     private void run() {
         Backoff early = new Backoff(FIRST_RETRY, EARLY_RETRY);
         Backoff late = new Backoff(EARLY_RETRY, LAST_RETRY);
@@ -126,8 +126,10 @@ final class SessionOpeners {
                 }
             }
         } catch (InterruptedException e) {
-            // Only close() interrupts an opener, and it has no further use for this thread.
+            // By close() or giveUp(), which have no further use for this thread. But whoever asked for a session since
+            // giveUp() still counted on it.
             end(true);
+            openIfNeeded();
         } catch (RuntimeException | Error e) {
             end(true);
             throw e;
@@ -203,6 +205,16 @@ final class SessionOpeners {
         if (before == null) {
             LOG.log(Level.WARNING, "{0} {1}: cannot open a session: {2}", name, connector, error.getMessage());
         }
+    }
+
+    /** Ends what is being opened now; those who ask later are served by others. Never blocks. */
+    void giveUp() {
+        List.copyOf(openers).forEach(Thread::interrupt);
+    }
+
+    /** Somebody else found the server to answer. */
+    void reachable() {
+        outage = null;
     }
 
     /** No session is opened from now on; what is being opened is given up. Returns the threads that may still run. */
