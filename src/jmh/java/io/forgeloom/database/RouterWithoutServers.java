@@ -13,24 +13,33 @@ import java.util.Set;
  */
 public final class RouterWithoutServers {
 
+    private static final String URL = "jdbc:postgresql://127.0.0.1/none?user=none";
+
     private final ReadRouter router;
 
     /** A primary and {@code count} replicas, the first {@code out} of which are out of rotation. */
     public RouterWithoutServers(int count, int out) {
+        ConnectionPool primary = pool("primary");
+        LagWatch lagWatch = new LagWatch(primary, ReplicaOptions.DEFAULTS);
         List<Replica> replicas = new ArrayList<>();
         for (int i = 1; i <= count; i++) {
-            replicas.add(new Replica(pool("replica-" + i), ReplicaOptions.DEFAULTS));
+            replicas.add(new Replica(pool("replica-" + i), lagWatch));
         }
-        router = new ReadRouter(pool("primary"), replicas, true);
+        router = new ReadRouter(primary, replicas, lagWatch, config());
         replicas.subList(0, out).forEach(replica -> replica.suspected("for the measurement"));
     }
 
+    private static DatabaseConfig config() {
+        return DatabaseConfig.builder(URL)
+                .replicaUrls(List.of(URL))
+                .readFromReplica(true)
+                .build();
+    }
+
     private static ConnectionPool pool(String name) {
-        String url = "jdbc:postgresql://127.0.0.1/none?user=none";
-        DatabaseConfig config = DatabaseConfig.builder(url).build();
-        PgConnector connector = new PgConnector(PgUrl.parse("url", url), "forgeloom", Map.of());
+        PgConnector connector = new PgConnector(PgUrl.parse("url", URL), "forgeloom", Map.of());
         return new ConnectionPool(
-                name, config, 10, 0, connector, new HarmlessFunctions(Set.of(), Set.of(), true), Patience.DEFAULTS);
+                name, config(), 10, 0, connector, new HarmlessFunctions(Set.of(), Set.of(), true), Patience.DEFAULTS);
     }
 
     /** The pool for the next read. */

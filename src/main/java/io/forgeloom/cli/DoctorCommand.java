@@ -3,16 +3,14 @@ package io.forgeloom.cli;
 import static io.forgeloom.error.ConfigurationException.requireBetween;
 
 import io.forgeloom.cli.Diagnosis.ServerReport;
-import io.forgeloom.error.ConfigurationException;
-import io.forgeloom.internal.pg.PgUrl;
 import java.io.PrintWriter;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -33,6 +31,8 @@ import picocli.CommandLine.Spec;
             "  proxy         no pooler in between: LISTEN and locks need a session of ours",
             "  writable      the primary takes writes",
             "  recovery      a replica follows a primary",
+            "  lag           (note) how far a replica is behind: in bytes, and in time until it",
+            "                has replayed them, on this machine's clock; noted after 1 s",
             "  privileges    (note) pg_signal_backend, and CREATE in the current schema",
             "  connections   the pool and its control session, one more, fit into",
             "                max_connections and the limits of role and database; (note) if",
@@ -56,27 +56,17 @@ import picocli.CommandLine.Spec;
             "The remedy is null where there is nothing to do; a note is ok and has one.",
             "The checks of replicas have names such as replica-1.version."
         })
-final class DoctorCommand implements Callable<Integer> {
+final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
 
     private static final int DEFAULT_POOL_SIZE = 100;
-    private static final String URL_VARIABLE = "DATABASE_URL";
-    private static final String PASSWORD_VARIABLE = "PGPASSWORD";
-    private static final String USER = "user";
-    private static final String PASSWORD = "password";
 
     private final Surroundings surroundings;
 
     @Spec
     private @Nullable CommandSpec spec;
 
-    @Option(names = "--url", paramLabel = "URL", description = "The primary. Defaults to the variable DATABASE_URL.")
-    private @Nullable String url;
-
-    @Option(names = "--replica", paramLabel = "URL", description = "A replica; may be given several times.")
-    private List<String> replicas = new ArrayList<>();
-
-    @Option(names = "--password", description = "Asks for the password on the terminal.")
-    private boolean password;
+    @Mixin
+    private final ServerOptions servers = new ServerOptions();
 
     @Option(
             names = "--pool-size",
@@ -85,12 +75,6 @@ final class DoctorCommand implements Callable<Integer> {
                     "The poolSize of the runtime's configuration, 1 to 10000. Defaults to 100. A replica is taken to"
                             + " have half of it.")
     private @Nullable Integer poolSize;
-
-    @Option(
-            names = "--timeout",
-            paramLabel = "SECONDS",
-            description = "When to stop waiting for servers, all checks together, 1 to 3600. Defaults to 10.")
-    private int timeoutSeconds = 10;
 
     @Option(names = "--json", description = "Prints one JSON object instead of text.")
     private boolean json;
@@ -102,15 +86,15 @@ final class DoctorCommand implements Callable<Integer> {
         this.surroundings = surroundings;
     }
 
-    boolean verbose() {
+    @Override
+    public boolean verbose() {
         return verbose;
     }
 
     @Override
     public Integer call() {
         CommandLine commandLine = commandLine();
-        requireBetween("--timeout", timeoutSeconds, 1, 3600);
-        Duration timeout = Duration.ofSeconds(timeoutSeconds);
+        Duration timeout = servers.timeout();
         List<ServerExam> exams = exams(timeout);
         Diagnosis diagnosis;
         try {
@@ -138,52 +122,15 @@ final class DoctorCommand implements Callable<Integer> {
 
     private List<ServerExam> exams(Duration timeout) {
         int size = poolSize == null ? DEFAULT_POOL_SIZE : requireBetween("--pool-size", poolSize, 1, 10_000);
-        String origin = url == null ? URL_VARIABLE : "--url";
-        PgUrl primary = PgUrl.parse(origin, primaryUrl());
-        String passwordOrigin = primary.property(PASSWORD) == null ? "" : "the URL";
-        if (password) {
-            primary = primary.withCredentials(null, surroundings.askForPassword());
-            passwordOrigin = "--password";
-        }
-        List<ServerExam> exams = new ArrayList<>();
-        exams.add(exam(ServerReport.PRIMARY, primary, origin, passwordOrigin, size, timeout));
-        for (int i = 0; i < replicas.size(); i++) {
-            PgUrl replica = PgUrl.parse("--replica", replicas.get(i));
-            boolean own = replica.property(PASSWORD) != null;
-            // As the runtime does it.
-            PgUrl complete = replica.withCredentials(
-                    replica.property(USER) == null ? primary.property(USER) : null,
-                    own ? null : primary.property(PASSWORD));
-            String from = own ? "the URL" : primary.property(PASSWORD) == null ? "" : "the primary";
-            exams.add(exam("replica-" + (i + 1), complete, "--replica", from, Math.max(1, size / 2), timeout));
-        }
-        return exams;
-    }
-
-    /** The last place to find a password in, before the driver's own, is the environment. */
-    private ServerExam exam(
-            String role, PgUrl found, String origin, String passwordOrigin, int size, Duration timeout) {
-        String variable = found.property(PASSWORD) == null ? surroundings.variable(PASSWORD_VARIABLE) : null;
-        PgUrl complete = found.withCredentials(null, variable);
-        String user = complete.property(USER);
-        String from = variable == null ? passwordOrigin : PASSWORD_VARIABLE;
-        return new ServerExam(
-                role,
-                complete,
-                "(from " + origin + (user == null ? "" : "; user " + user)
-                        + (from.isEmpty() ? "" : "; password from " + from) + ")",
-                size,
-                poolSize != null,
-                timeout);
-    }
-
-    private String primaryUrl() {
-        String found = url == null ? surroundings.variable(URL_VARIABLE) : url;
-        if (found == null) {
-            throw new ConfigurationException(
-                    "--url", "is missing; give --url jdbc:postgresql://host:port/db?user=… or set " + URL_VARIABLE);
-        }
-        return found;
+        PrimaryMark mark = new PrimaryMark();
+        return servers.targets(surroundings).stream()
+                .map(target -> new ServerExam(
+                        target,
+                        target.role().equals(ServerReport.PRIMARY) ? size : Math.max(1, size / 2),
+                        poolSize != null,
+                        timeout,
+                        mark))
+                .toList();
     }
 
     private static void printCauses(Diagnosis diagnosis, PrintWriter err) {

@@ -37,6 +37,12 @@ public final class ForgeCommand {
     /** Held, because the logging of the JDK forgets what nobody holds. */
     private static final Logger LOGGER = Logger.getLogger("io.forgeloom");
 
+    /** A command that can say more of a failure. */
+    interface Verbose {
+        /** Whether it was told to. */
+        boolean verbose();
+    }
+
     private ForgeCommand() {}
 
     /**
@@ -56,6 +62,7 @@ public final class ForgeCommand {
     static CommandLine commandLine(Surroundings surroundings) {
         return new CommandLine(new ForgeCommand())
                 .addSubcommand(new DoctorCommand(surroundings))
+                .addSubcommand(new StatusCommand(surroundings))
                 // A password may begin with an @.
                 .setExpandAtFiles(false)
                 .setParameterExceptionHandler(ForgeCommand::refuse)
@@ -119,7 +126,7 @@ public final class ForgeCommand {
             return ExitCode.USAGE;
         }
         err.println("forge: " + (failure instanceof ForgeException ? failure.getMessage() : failure.toString()));
-        if (command.getCommandSpec().userObject() instanceof DoctorCommand doctor && doctor.verbose()) {
+        if (command.getCommandSpec().userObject() instanceof Verbose talkative && talkative.verbose()) {
             failure.printStackTrace(err);
         } else {
             err.println("--verbose shows where it failed.");

@@ -1,6 +1,7 @@
 package io.forgeloom.cli;
 
 import io.forgeloom.cli.Diagnosis.ServerReport;
+import io.forgeloom.cli.ServerOptions.Target;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A check that fails says so and the next one follows. Without a session, or once it is lost, those that need one are
  * left out: nothing is said of what was not seen.
  */
-final class ServerExam {
+final class ServerExam implements SideBySide.Look {
 
     /** The runtime's own default, so that the session starts as the runtime's do. */
     private static final Duration STATEMENT_TIMEOUT = Duration.ofSeconds(30);
@@ -29,26 +30,28 @@ final class ServerExam {
     private final String role;
     private final PgUrl url;
     private final String origin;
+    private final PrimaryMark mark;
     private final int poolSize;
     private final boolean poolSizeStated;
     private final Duration timeout;
     private final List<Finding> findings = new ArrayList<>();
 
     /**
-     * @param role {@code primary}, {@code replica-1}, …
-     * @param origin where URL and password come from, for the reader
      * @param poolSizeStated whether somebody gave {@code poolSize}, or it is the default
+     * @param mark shared by the exams of one command
      */
-    ServerExam(String role, PgUrl url, String origin, int poolSize, boolean poolSizeStated, Duration timeout) {
-        this.role = role;
-        this.url = url;
-        this.origin = origin;
+    ServerExam(Target target, int poolSize, boolean poolSizeStated, Duration timeout, PrimaryMark mark) {
+        this.role = target.role();
+        this.url = target.url();
+        this.origin = target.origin();
         this.poolSize = poolSize;
         this.poolSizeStated = poolSizeStated;
         this.timeout = timeout;
+        this.mark = mark;
     }
 
-    String role() {
+    @Override
+    public String role() {
         return role;
     }
 
@@ -57,7 +60,18 @@ final class ServerExam {
     }
 
     /** Makes all checks; ends soon after the deadline if whoever set it interrupts this thread then. */
-    void run(Deadline deadline) {
+    @Override
+    public void run(Deadline deadline) {
+        try {
+            look(deadline);
+        } finally {
+            if (isPrimary()) {
+                mark.giveUp();
+            }
+        }
+    }
+
+    private void look(Deadline deadline) {
         findings.add(Finding.ok("url", url + " " + origin));
         long started = System.nanoTime();
         PgSession session = connect(deadline);
@@ -103,7 +117,13 @@ final class ServerExam {
         findings.add(isPrimary() ? SessionChecks.writable(facts, session) : SessionChecks.recovery(facts));
         List<Check> checks = new ArrayList<>();
         if (isPrimary()) {
+            if (!facts.inRecovery()) {
+                readMark(session);
+            }
             checks.add(new Check("privileges", () -> SessionChecks.privileges(session)));
+        }
+        if (!isPrimary() && facts.inRecovery()) {
+            checks.add(new Check("lag", () -> lag(session, deadline)));
         }
         checks.add(new Check("connections", () -> ConnectionBudget.read(session).judge(poolSize, poolSizeStated)));
         if (isPrimary()) {
@@ -122,6 +142,24 @@ final class ServerExam {
                     return;
                 }
             }
+        }
+    }
+
+    /** Without it, each replica says that its lag is not known. */
+    private void readMark(PgSession session) {
+        try {
+            mark.read(session);
+        } catch (SQLException e) {
+            mark.giveUp();
+        }
+    }
+
+    private Finding lag(PgSession session, Deadline deadline) throws SQLException {
+        try {
+            return SessionChecks.lag(mark.behind(session, deadline));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return SessionChecks.lag(null).because(e);
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is asked on an open session, and what makes an answer sound. Each check is one round trip at most and changes
@@ -70,6 +71,25 @@ final class SessionChecks {
                     "name a streaming replica; one that was promoted has to be rebuilt");
         }
         return Finding.ok("recovery", "yes, it replays a primary's log");
+    }
+
+    /** Of a replica: to be behind is no fault of the set-up, but reads there are as old. */
+    static Finding lag(PrimaryMark.@Nullable Lag lag) {
+        if (lag == null) {
+            return Finding.note(
+                    "lag", "not known: the primary was not asked for its position", "see the checks of the primary");
+        }
+        String detail = lag.bytes() + " bytes behind the primary, replayed ";
+        if (lag.atLeast()) {
+            return Finding.note(
+                    "lag",
+                    lag.bytes() + " bytes behind the primary, not replayed within " + lag.millis() + " ms",
+                    "look at pg_stat_replication on the primary, and at pg_stat_wal_receiver,"
+                            + " pg_get_wal_replay_pause_state() and recovery_min_apply_delay here; maxLag keeps reads"
+                            + " away meanwhile");
+        }
+        return Finding.ok(
+                "lag", lag.bytes() == 0 ? "0 bytes, 0 ms behind the primary" : detail + lag.millis() + " ms later");
     }
 
     /**

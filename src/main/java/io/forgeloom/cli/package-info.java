@@ -4,14 +4,17 @@
  * <h2>What</h2>
  * <p>{@link io.forgeloom.cli.ForgeCommand} is the program {@code forge}. {@code forge doctor} asks a primary and its
  * replicas whether the runtime can work with them: {@link io.forgeloom.cli.DoctorCommand} reads the command line,
- * {@link io.forgeloom.cli.Doctor} looks at all servers side by side, {@link io.forgeloom.cli.ServerExam} at one,
+ * {@link io.forgeloom.cli.SideBySide} looks at all servers at the same time, {@link io.forgeloom.cli.ServerExam} at one,
  * {@link io.forgeloom.cli.SessionChecks} knows what is sound, and {@link io.forgeloom.cli.TextReport} and
- * {@link io.forgeloom.cli.JsonReport} say it.
+ * {@link io.forgeloom.cli.JsonReport} say it. {@code forge status} shows how the servers are now:
+ * {@link io.forgeloom.cli.StatusCommand}, {@link io.forgeloom.cli.ServerStatus} and {@link io.forgeloom.cli.StatusReport}.
+ * Both take their servers from {@link io.forgeloom.cli.ServerOptions} and measure lag by
+ * {@link io.forgeloom.cli.PrimaryMark}.
  *
  * <h2>Guarantees</h2>
  * <ul>
  *   <li>No output holds a password, nor an argument that could be one.
- *   <li>The doctor ends by its timeout, whatever a server does, and changes nothing on it.
+ *   <li>Doctor and status end by their timeout, whatever a server does, and change nothing on it.
  *   <li>Everything that is not in order comes with its remedy.
  *   <li>The environment is read in {@link io.forgeloom.cli.Surroundings} and nowhere else.
  * </ul>
@@ -21,11 +24,13 @@
  * {@code --verbose} only.
  *
  * <h2>Threads</h2>
- * <p>A virtual thread {@code forgeloom-doctor-ROLE} for each server, which ends with the command.
+ * <p>A virtual thread {@code forgeloom-doctor-ROLE} or {@code forgeloom-status-ROLE} for each server, which ends with the
+ * command.
  *
  * <h2>Example</h2>
  * <pre>{@code
  * forge doctor --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app --json
+ * forge status --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app
  * }</pre>
  */
 @NullMarked

@@ -25,6 +25,8 @@ public final class AcquireException extends ForgeException {
         CONNECTING_SLOWLY,
         /** The last attempt to open a session failed. */
         SERVER_DOWN,
+        /** No replica may serve a read, and reads use as many connections of the primary as they may. */
+        READ_SHARE,
         /** The pool is closed. */
         CLOSED,
         /** The waiting thread was interrupted; its interrupt flag is set. */

@@ -84,13 +84,14 @@ final class ConnectionHandle extends WrappedConnection {
         return thread.isVirtual() && thread.isInterrupted();
     }
 
+    /** Whose connection this is. */
+    ConnectionPool pool() {
+        return pool;
+    }
+
     /** The session itself, for those who run transactions on it. */
     PooledSession session() {
         return session;
-    }
-
-    ConnectionPool pool() {
-        return pool;
     }
 
     /** Whether the server or the network ended the session under the user. To be asked before the release. */

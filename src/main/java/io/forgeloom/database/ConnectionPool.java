@@ -56,6 +56,9 @@ public final class ConnectionPool implements DataSource {
     private final long validateAfterIdleNanos;
     private final long slowStatementNanos;
 
+    /** Through which every acquire of this pool goes; null but for the primary as it is handed out for reads. */
+    private final ReadShare.@Nullable Door door;
+
     ConnectionPool(
             String name,
             DatabaseConfig config,
@@ -74,6 +77,22 @@ public final class ConnectionPool implements DataSource {
         this.testBeforeAcquire = config.testBeforeAcquire();
         this.validateAfterIdleNanos = config.validateAfterIdle().toNanos();
         this.slowStatementNanos = config.slowStatementThreshold().toNanos();
+        this.door = null;
+    }
+
+    /** The same sessions, of which only so many may be in use through this pool. */
+    private ConnectionPool(ConnectionPool origin, ReadShare.Door door) {
+        this.name = origin.name;
+        this.connector = origin.connector;
+        this.sessions = origin.sessions;
+        this.hygiene = origin.hygiene;
+        this.acquireTimeout = origin.acquireTimeout;
+        this.refusals = origin.refusals;
+        this.upkeep = origin.upkeep;
+        this.testBeforeAcquire = origin.testBeforeAcquire;
+        this.validateAfterIdleNanos = origin.validateAfterIdleNanos;
+        this.slowStatementNanos = origin.slowStatementNanos;
+        this.door = door;
     }
 
     void start(@Nullable PgSession first) {
@@ -119,6 +138,15 @@ public final class ConnectionPool implements DataSource {
 
     ServerListener listener() {
         return sessions.listener();
+    }
+
+    Refusals refusals() {
+        return refusals;
+    }
+
+    /** This pool, where each acquire goes through {@code through}. */
+    ConnectionPool behind(ReadShare.Door through) {
+        return new ConnectionPool(this, through);
     }
 
     ControlSession control() {
@@ -181,6 +209,11 @@ public final class ConnectionPool implements DataSource {
      * @throws AcquireException if the pool is closed or this thread is interrupted
      */
     public Optional<Connection> tryAcquire() {
+        return door == null ? tryAcquire(null) : door.tryLease();
+    }
+
+    /** As {@link #tryAcquire()}; the session counts against {@code share} while it is in use. */
+    Optional<Connection> tryAcquire(@Nullable ReadShare share) {
         long begin = System.nanoTime();
         if (sessions.isClosed()) {
             throw refusals.refusal(Reason.CLOSED, begin, null);
@@ -189,7 +222,7 @@ public final class ConnectionPool implements DataSource {
             throw refusals.refusal(Reason.INTERRUPTED, begin, null);
         }
         for (PooledSession session = sessions.tryTake(); session != null; session = sessions.tryTake()) {
-            ConnectionHandle connection = handOut(session, System.nanoTime(), acquireTimeout);
+            ConnectionHandle connection = handOut(session, System.nanoTime(), acquireTimeout, share);
             if (connection != null) {
                 return Optional.of(connection);
             }
@@ -209,7 +242,8 @@ public final class ConnectionPool implements DataSource {
         ConnectionHandle connection = lease(acquireDeadline());
         PooledSession session = connection.session();
         session.acquiredAt = null;
-        sessions.dedicate(session, Objects.requireNonNull(purpose, "purpose"));
+        // Not always one of ours: see OverCap.ReadStale.
+        connection.pool().sessions.dedicate(session, Objects.requireNonNull(purpose, "purpose"));
         return connection;
     }
 
@@ -223,9 +257,11 @@ public final class ConnectionPool implements DataSource {
      * cost as much as all the rest of an acquire.
      */
     private ConnectionHandle lease(Duration timeout) {
-        if (!PoolEvents.recordsWaits() && !Thread.currentThread().isInterrupted()) {
+        if (door == null
+                && !PoolEvents.recordsWaits()
+                && !Thread.currentThread().isInterrupted()) {
             PooledSession free = sessions.tryTake();
-            ConnectionHandle connection = free == null ? null : handOut(free, System.nanoTime(), timeout);
+            ConnectionHandle connection = free == null ? null : handOut(free, System.nanoTime(), timeout, null);
             if (connection != null) {
                 return connection;
             }
@@ -235,12 +271,18 @@ public final class ConnectionPool implements DataSource {
 
     /** As {@link #acquire()}, with the type that transactions are run on. */
     ConnectionHandle lease(Deadline deadline) {
+        return door == null ? lease(deadline, null) : door.lease(deadline);
+    }
+
+    /** As {@link #lease(Deadline)}; the session counts against {@code share} while it is in use. */
+    ConnectionHandle lease(Deadline deadline, @Nullable ReadShare share) {
         PoolEvents.Wait event = PoolEvents.beginWait();
         String outcome = "ACQUIRED";
         try {
             long begin = System.nanoTime();
             while (true) {
-                ConnectionHandle connection = handOut(take(begin, deadline), System.nanoTime(), deadline.remaining());
+                ConnectionHandle connection =
+                        handOut(take(begin, deadline), System.nanoTime(), deadline.remaining(), share);
                 if (connection != null) {
                     return connection;
                 }
@@ -256,7 +298,8 @@ public final class ConnectionPool implements DataSource {
     }
 
     /** The session as a connection of this thread; null if it turned out to be dead, and is gone. */
-    private @Nullable ConnectionHandle handOut(PooledSession session, long now, Duration patience) {
+    private @Nullable ConnectionHandle handOut(
+            PooledSession session, long now, Duration patience, @Nullable ReadShare share) {
         boolean fit = false;
         try {
             session.heldSinceNanos = now;
@@ -264,6 +307,8 @@ public final class ConnectionPool implements DataSource {
             session.acquiredAt = upkeep.looksForLeaks() ? new Throwable("acquired here") : null;
             fit = isFit(session, now, patience);
             if (fit) {
+                // Before others can give the session back for its holder.
+                session.share = share;
                 return new ConnectionHandle(this, session);
             }
             // An interrupt closes the socket of a virtual thread; that says nothing about the server.
@@ -461,6 +506,6 @@ public final class ConnectionPool implements DataSource {
 
     @Override
     public String toString() {
-        return "ConnectionPool[" + name + " " + connector + "]";
+        return "ConnectionPool[" + name + (door == null ? "" : " for reads") + " " + connector + "]";
     }
 }

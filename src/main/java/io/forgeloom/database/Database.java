@@ -29,16 +29,23 @@ public final class Database implements AutoCloseable {
     private final DatabaseConfig config;
     private final ConnectionPool primary;
     private final List<Replica> replicas;
+    private final LagWatch lagWatch;
     private final ReadRouter router;
     private final Reads reads;
     private final ReadsDataSource readsDataSource;
     private final Transactions transactions;
 
-    private Database(DatabaseConfig config, ConnectionPool primary, WalPages walPages, List<Replica> replicas) {
+    private Database(
+            DatabaseConfig config,
+            ConnectionPool primary,
+            WalPages walPages,
+            List<Replica> replicas,
+            LagWatch lagWatch) {
         this.config = config;
         this.primary = primary;
         this.replicas = replicas;
-        this.router = new ReadRouter(primary, replicas, config.readFromReplica());
+        this.lagWatch = lagWatch;
+        this.router = new ReadRouter(primary, replicas, lagWatch, config);
         this.reads = new Reads(router, primary);
         this.readsDataSource = new ReadsDataSource(reads, primary);
         this.transactions = new Transactions(primary, walPages);
@@ -66,17 +73,17 @@ public final class Database implements AutoCloseable {
         List<ConnectionPool> pools = servers.stream()
                 .map(server -> server.newPool(config, patience, servers.get(0)))
                 .toList();
-        List<Replica> replicas = pools.stream()
-                .skip(1)
-                .map(pool -> new Replica(pool, config.replicaOptions()))
-                .toList();
-        Database database = new Database(config, pools.get(0), servers.get(0).walPages(), replicas);
+        LagWatch lagWatch = new LagWatch(pools.get(0), config.replicaOptions());
+        List<Replica> replicas =
+                pools.stream().skip(1).map(pool -> new Replica(pool, lagWatch)).toList();
+        Database database = new Database(config, pools.get(0), servers.get(0).walPages(), replicas, lagWatch);
         for (int i = 0; i < replicas.size(); i++) {
             servers.get(i + 1).tell(replicas.get(i), config);
         }
         for (int i = 0; i < pools.size(); i++) {
             servers.get(i).start(pools.get(i));
         }
+        lagWatch.start(replicas);
         replicas.forEach(Replica::start);
         return database;
     }
@@ -88,7 +95,9 @@ public final class Database implements AutoCloseable {
 
     /**
      * The pool to read from: the next replica in turn of those in rotation; the primary if there is none or
-     * {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary.
+     * {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary, by
+     * {@link ReplicaOptions#maxLag()} at most if that is set. The primary instead of a replica is limited to
+     * {@link ReplicaOptions#maxPrimaryReadShare()} connections.
      *
      * <p>A replica leaves the rotation the moment that a connection to it fails, is tried at once by a thread of its own,
      * and comes back when it answers. One that hangs leaves it within a second of somebody waiting for it. While it is
@@ -130,6 +139,17 @@ public final class Database implements AutoCloseable {
     public <T extends @Nullable Object, X extends Exception> T read(
             ReadOptions options, ConnectionFunction<T, X> function) throws X {
         return reads.run(options, function);
+    }
+
+    /** The primary for a read that no replica is up to date enough for: within the cap, and never a stale replica. */
+    ConnectionPool primaryForReads() {
+        return router.primaryForReads();
+    }
+
+    /** What limits reads on the primary; null if nothing does. For tests. */
+    @Nullable
+    ReadShare readShare() {
+        return router.share();
     }
 
     /** The replicas in the order of the configuration, as of now. */
@@ -283,6 +303,8 @@ public final class Database implements AutoCloseable {
      */
     public void close(Duration timeout) {
         Deadline deadline = Deadline.after(timeout);
+        router.close();
+        lagWatch.close();
         List<Thread> closers = new ArrayList<>();
         for (Replica replica : replicas) {
             closers.add(Thread.ofVirtual()

@@ -100,6 +100,7 @@ public record DatabaseConfig(
         Objects.requireNonNull(sessionReset, "sessionReset");
         requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
         Objects.requireNonNull(replicaOptions, "replicaOptions");
+        requireBetween("replicaOptions.maxPrimaryReadShare", replicaOptions.maxPrimaryReadShare(), 0, poolSize);
         replicaUrls = List.copyOf(replicaUrls);
         for (int i = 0; i < replicaUrls.size(); i++) {
             PgUrl.parse("replicaUrls[" + i + "]", replicaUrls.get(i));

@@ -91,6 +91,10 @@ final class PooledSession {
     @Nullable
     ConnectionHandle unwrapped;
 
+    /** What it counts against while it is in use for a read that no replica may serve; null else. */
+    @Nullable
+    ReadShare share;
+
     /** Whether the server may not know that the session is over, so that its backend has to be ended. */
     volatile boolean orphan;
 
@@ -131,6 +135,14 @@ final class PooledSession {
 
     void returnClaim(@Nullable Claim returned) {
         claim = returned;
+    }
+
+    /** What it counts against no more. */
+    @Nullable
+    ReadShare takeShare() {
+        ReadShare taken = share;
+        share = null;
+        return taken;
     }
 
     /** When it last answered anyone. */

@@ -1,6 +1,7 @@
 package io.forgeloom.database;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
@@ -12,9 +13,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class ReadRouter {
 
-    private final ConnectionPool primary;
     private final boolean readFromReplica;
     private final List<Replica> replicas;
+
+    /** The primary as reads get it that no replica may serve. */
+    private final ConnectionPool fallback;
+
+    /** As {@link #fallback}, but never a replica over its bound. */
+    private final ConnectionPool upToDate;
+
+    private final @Nullable ReadShare share;
     private final AtomicInteger next = new AtomicInteger();
 
     /** Guards the replacement of {@link #inRotation}; nothing blocks under it. */
@@ -22,10 +30,29 @@ final class ReadRouter {
 
     private volatile Replica[] inRotation = {};
 
-    ReadRouter(ConnectionPool primary, List<Replica> replicas, boolean readFromReplica) {
-        this.primary = primary;
+    ReadRouter(ConnectionPool primary, List<Replica> replicas, LagWatch lagWatch, DatabaseConfig config) {
+        this.readFromReplica = config.readFromReplica();
         this.replicas = List.copyOf(replicas);
-        this.readFromReplica = readFromReplica;
+        ReplicaOptions options = config.replicaOptions();
+        // Where the primary is the way of all reads, as a rule, there is nothing to limit.
+        if (options.maxPrimaryReadShare() == 0 || !readFromReplica) {
+            this.share = null;
+            this.fallback = primary;
+            this.upToDate = primary;
+        } else {
+            ReadShare capped = new ReadShare(
+                    primary,
+                    options.maxPrimaryReadShare(),
+                    config.maxWaiters(),
+                    lagWatch::primaryAnswers,
+                    this::leastLagging);
+            OverCap overCap = options.overCap();
+            this.share = capped;
+            this.fallback = primary.behind(new ReadShare.Door(capped, overCap));
+            this.upToDate = overCap instanceof OverCap.ReadStale
+                    ? primary.behind(new ReadShare.Door(capped, OverCap.waitForPrimary()))
+                    : fallback;
+        }
         for (Replica replica : this.replicas) {
             replica.onChange(this::rebuild);
         }
@@ -50,7 +77,7 @@ final class ReadRouter {
     ConnectionPool choose() {
         Replica[] candidates = inRotation;
         if (candidates.length == 0 || !readFromReplica) {
-            return primary;
+            return fallback;
         }
         return candidates[turn(candidates.length)].pool();
     }
@@ -67,7 +94,7 @@ final class ReadRouter {
                 }
             }
         }
-        return primary;
+        return fallback;
     }
 
     /**
@@ -94,11 +121,6 @@ final class ReadRouter {
         return any;
     }
 
-    /** The primary for a read that no replica may serve, because none shows what it must. */
-    ConnectionPool primaryForReads() {
-        return primary;
-    }
-
     /** How many replicas are in rotation. */
     int rotationSize() {
         return inRotation.length;
@@ -114,9 +136,46 @@ final class ReadRouter {
         return false;
     }
 
+    /**
+     * The primary for a read that no replica may serve, because none is up to date enough for this one read: within the
+     * same cap as {@link #choose()}, and never a stale replica instead.
+     */
+    ConnectionPool primaryForReads() {
+        return upToDate;
+    }
+
+    /** What limits such reads; null if nothing does. */
+    @Nullable
+    ReadShare share() {
+        return share;
+    }
+
+    /** The pools of the replicas that answer, over their bound or not, the one that is the least behind first. */
+    private List<ConnectionPool> leastLagging() {
+        return replicas.stream()
+                .filter(Replica::answers)
+                .map(replica -> new Behind(replica.pool(), replica.lag()))
+                .sorted(Comparator.comparingLong(Behind::bytes))
+                .map(Behind::pool)
+                .toList();
+    }
+
+    private record Behind(ConnectionPool pool, @Nullable ReplicaLag lag) {
+        long bytes() {
+            return lag == null ? Long.MAX_VALUE : lag.bytes();
+        }
+    }
+
     private int turn(int count) {
         // Unsigned, so that the sequence goes on in step where the counter overflows to the negative.
         return Integer.remainderUnsigned(next.getAndIncrement(), count);
+    }
+
+    /** Refuses the reads that wait for the primary, and all that would. */
+    void close() {
+        if (share != null) {
+            share.close();
+        }
     }
 
     /** The replicas as of now, in the order of the configuration. */

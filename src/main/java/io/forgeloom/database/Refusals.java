@@ -60,8 +60,6 @@ final class Refusals {
 
     /** The diagnosis, with numbers and holders. */
     AcquireException refusal(Reason reason, long begin, @Nullable Exception cause) {
-        sessions.countRefusal();
-        Duration waited = Duration.ofNanos(System.nanoTime() - begin);
         PoolStats now = sessions.stats();
         SessionOpeners.Outage outage = sessions.outage();
         String refusing = sessions.refusing();
@@ -76,9 +74,25 @@ final class Refusals {
                                 : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
                                         + outage.lastError().getMessage();
             case QUEUE_FULL -> "the queue is full";
+            case READ_SHARE -> "reads use as many connections of the primary as they may";
             case CLOSED -> "the pool is closed";
             case INTERRUPTED -> "the thread was interrupted";
         };
+        @Nullable
+        Throwable because =
+                cause == null && outage != null && reason == Reason.SERVER_DOWN ? outage.lastError() : cause;
+        return refusal(reason, begin, now, why, because);
+    }
+
+    /** For whoever would exceed the part of the pool that reads may use. */
+    AcquireException readShareUsed(long begin, String why) {
+        return refusal(Reason.READ_SHARE, begin, sessions.stats(), why, null);
+    }
+
+    private AcquireException refusal(
+            Reason reason, long begin, PoolStats now, String why, @Nullable Throwable because) {
+        sessions.countRefusal();
+        Duration waited = Duration.ofNanos(System.nanoTime() - begin);
         String message = String.format(
                 Locale.ROOT,
                 "%s %s: no connection after %d ms: %s (%s, acquire timeout %d ms)",
@@ -88,9 +102,6 @@ final class Refusals {
                 why,
                 now,
                 acquireTimeout.toMillis());
-        @Nullable
-        Throwable because =
-                cause == null && outage != null && reason == Reason.SERVER_DOWN ? outage.lastError() : cause;
         return new AcquireException(reason, waited, now, message, because);
     }
 

@@ -23,16 +23,13 @@ final class Replica implements ServerListener, AutoCloseable {
 
     // Evidence against a replica takes it out of the rotation on the spot, by whichever thread meets it, and wakes the
     // prober; only a probe that succeeds takes it in again. So no user ever waits to find out what the pool knows, and
-    // a
-    // false alarm costs the others a few milliseconds of its share.
+    // a false alarm costs the others a few milliseconds of its share. With a bound to its lag, LagWatch takes it out,
+    // too, when the last answer has grown too old for it.
     //
     // A server that hangs gives no evidence, it gives nothing. So whoever begins to wait for it says so (doubted), and
-    // if
-    // somebody has waited for a moment the prober asks. An answer that is late is evidence, none within PROBE_TIMEOUT
-    // is a
-    // verdict: it is DOWN, and everybody who queues there is refused. Those who wait inside a query are cut when a
-    // second
-    // probe finds the same.
+    // if somebody has waited for a moment the prober asks. An answer that is late is evidence, none within
+    // PROBE_TIMEOUT is a verdict: it is DOWN, and everybody who queues there is refused. Those who wait inside a query
+    // are cut when a second probe finds the same.
 
     private static final System.Logger LOG = ConnectionPool.LOG;
 
@@ -70,6 +67,8 @@ final class Replica implements ServerListener, AutoCloseable {
     private record Standing(State state, Instant since, String reason) {}
 
     private final ConnectionPool pool;
+    private final LagWatch lagWatch;
+    private final LagBound bound;
     private final Duration interval;
     private final ProbePatience patience;
     private final BackgroundTask prober;
@@ -101,10 +100,14 @@ final class Replica implements ServerListener, AutoCloseable {
     /** How many probes in a row got no answer at all, not even a refusal. */
     private int silences;
 
-    Replica(ConnectionPool pool, ReplicaOptions options) {
+    Replica(ConnectionPool pool, LagWatch lagWatch) {
         this.pool = pool;
-        this.interval = options.probeInterval();
-        this.standing = new Standing(State.IN_ROTATION, Instant.now(), "it passed the start-up check");
+        this.lagWatch = lagWatch;
+        this.bound = lagWatch.bound();
+        this.interval = bound.replicaInterval();
+        this.standing = bound.isSet()
+                ? new Standing(State.LAGGING, Instant.now(), "its lag is not measured yet")
+                : new Standing(State.IN_ROTATION, Instant.now(), "it passed the start-up check");
         this.probes = new ProbeDemand(pool);
         this.patience = new ProbePatience(pool.name(), PROBE_TIMEOUT);
         pool.listen(this);
@@ -139,9 +142,34 @@ final class Replica implements ServerListener, AutoCloseable {
         prober.start();
     }
 
+    /** Whether it answers, though it may be behind. */
+    boolean answers() {
+        State now = standing.state;
+        return now == State.IN_ROTATION || now == State.LAGGING;
+    }
+
+    /** Null if it is not known. */
+    @Nullable
+    ReplicaLag lag() {
+        Replay known = replay;
+        return known == null ? null : lagWatch.log().behind(known.lsn, known.nanos, System.nanoTime());
+    }
+
+    /** The primary was asked: takes it out of the rotation if it is over its bound by now. Never blocks. */
+    void lookAtLag() {
+        State now = standing.state;
+        String excess = bound.exceededBy(lag(), now == State.LAGGING);
+        if (now == State.IN_ROTATION && excess != null) {
+            enter(State.LAGGING, excess, now);
+        } else if (now == State.LAGGING && excess == null) {
+            // What it answered last would do, now that the primary's position is known: ask again, which lets it in.
+            probes.demand();
+        }
+    }
+
     ReplicaStatus status(long reads, double share) {
         Standing now = standing;
-        return new ReplicaStatus(pool.name(), now.state, now.since, now.reason, reads, share, pool.stats());
+        return new ReplicaStatus(pool.name(), now.state, now.since, now.reason, lag(), reads, share, pool.stats());
     }
 
     /**
@@ -264,6 +292,7 @@ final class Replica implements ServerListener, AutoCloseable {
 
     private void probe() throws InterruptedException {
         long before = suspicionsNow();
+        lagWatch.replicaIsAsked();
         long begin = System.nanoTime();
         try {
             Found found = patience.ask(pool.control(), this::checkAndLook, this::late);
@@ -334,7 +363,9 @@ final class Replica implements ServerListener, AutoCloseable {
         } else if (conflictLeftNanos() > 0) {
             enter(State.CONFLICT, "it cancelled a read a moment ago");
         } else {
-            enter(State.IN_ROTATION, "it answered a probe");
+            State now = standing.state;
+            String excess = bound.exceededBy(lag(), now != State.IN_ROTATION && now != State.SUSPECT);
+            enter(excess == null ? State.IN_ROTATION : State.LAGGING, excess == null ? "it answered a probe" : excess);
         }
     }
 
@@ -357,11 +388,20 @@ final class Replica implements ServerListener, AutoCloseable {
     }
 
     private void enter(State state, String reason) {
+        enter(state, reason, null);
+    }
+
+    /** If {@code from} is given, only from that state. */
+    private void enter(State state, String reason, @Nullable State from) {
         Standing before;
         lock.lock();
         try {
             before = standing;
-            if (before.state == state) {
+            if (before.state == state && state == State.LAGGING) {
+                // Of the same state, the last reason says the most: how far it is behind by now.
+                standing = new Standing(state, before.since, reason);
+            }
+            if (before.state == state || (from != null && before.state != from)) {
                 return;
             }
             become(state, reason);

@@ -2,6 +2,7 @@ package io.forgeloom.database;
 
 import static io.forgeloom.error.ConfigurationException.requireBetween;
 
+import io.forgeloom.error.ConfigurationException;
 import java.time.Duration;
 import java.util.Objects;
 
@@ -11,8 +12,21 @@ import java.util.Objects;
  * @param choice see {@link Builder#choice}
  * @param probeInterval see {@link Builder#probeInterval}
  * @param atStart see {@link Builder#atStart}
+ * @param maxLag see {@link Builder#maxLag}
+ * @param maxLagBytes see {@link Builder#maxLagBytes}
+ * @param maxPrimaryReadShare see {@link Builder#maxPrimaryReadShare}
+ * @param overCap see {@link Builder#overCap}
  */
-public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval, ReplicaStart atStart) {
+public record ReplicaOptions(
+        ReplicaChoice choice,
+        Duration probeInterval,
+        ReplicaStart atStart,
+        Duration maxLag,
+        long maxLagBytes,
+        int maxPrimaryReadShare,
+        OverCap overCap) {
+
+    private static final Duration LEAST_LAG = Duration.ofMillis(100);
 
     /** Every default. */
     public static final ReplicaOptions DEFAULTS = builder().build();
@@ -26,6 +40,15 @@ public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval, Repli
         Objects.requireNonNull(choice, "choice");
         Objects.requireNonNull(atStart, "atStart");
         requireBetween("probeInterval", probeInterval, Duration.ofMillis(100), Duration.ofDays(1));
+        if (!maxLag.isZero()) {
+            requireBetween("maxLag", maxLag, LEAST_LAG, Duration.ofDays(1));
+        }
+        if (maxLagBytes < 0) {
+            throw new ConfigurationException(
+                    "maxLagBytes", maxLagBytes + " is negative; give 1 byte or more, or 0 for no bound");
+        }
+        requireBetween("maxPrimaryReadShare", maxPrimaryReadShare, 0, Integer.MAX_VALUE);
+        Objects.requireNonNull(overCap, "overCap");
     }
 
     /** Starts with every default. */
@@ -39,6 +62,10 @@ public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval, Repli
         private ReplicaChoice choice = ReplicaChoice.roundRobin();
         private Duration probeInterval = Duration.ofSeconds(15);
         private ReplicaStart atStart = ReplicaStart.REQUIRED;
+        private Duration maxLag = Duration.ZERO;
+        private long maxLagBytes;
+        private int maxPrimaryReadShare;
+        private OverCap overCap = OverCap.waitForPrimary();
 
         private Builder() {}
 
@@ -50,10 +77,50 @@ public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval, Repli
 
         /**
          * How often a replica is asked how it is while nothing speaks against it, 100 ms to a day. It is asked at once
-         * when a connection to it fails. Defaults to 15 s.
+         * when a connection to it fails, and at least twice in {@link #maxLag}. Defaults to 15 s.
          */
         public Builder probeInterval(Duration probeInterval) {
             this.probeInterval = probeInterval;
+            return this;
+        }
+
+        /**
+         * How far a replica may be behind the primary, 100 ms to a day; {@link Duration#ZERO} = any. One that is further
+         * behind gets no reads until it is behind by half of it. The time since it was last asked counts; while the
+         * primary cannot be asked for its position, all of them get too old. Each replica is asked at least twice, the
+         * primary four times in that time, so a read may see what is a quarter older. Until the first measurement, right
+         * after the start, no reads go to any of them. Defaults to {@link Duration#ZERO}.
+         */
+        public Builder maxLag(Duration maxLag) {
+            this.maxLag = maxLag;
+            return this;
+        }
+
+        /**
+         * As {@link #maxLag}, in bytes of the primary's log, as of the last probe; 0 = any. Defaults to 0.
+         */
+        public Builder maxLagBytes(long maxLagBytes) {
+            this.maxLagBytes = maxLagBytes;
+            return this;
+        }
+
+        /**
+         * How many connections of the primary's pool may be in use at a time for reads that no replica may serve, 1 to
+         * {@code poolSize}; 0 = all. It holds where reads go to replicas
+         * ({@link DatabaseConfig.Builder#readFromReplica}) and not for what asks for the primary. Set it, so that the
+         * primary survives what the replicas do not. Defaults to 0.
+         */
+        public Builder maxPrimaryReadShare(int maxPrimaryReadShare) {
+            this.maxPrimaryReadShare = maxPrimaryReadShare;
+            return this;
+        }
+
+        /**
+         * What becomes of a read that would exceed {@link #maxPrimaryReadShare}. Defaults to
+         * {@link OverCap#waitForPrimary()}.
+         */
+        public Builder overCap(OverCap overCap) {
+            this.overCap = overCap;
             return this;
         }
 
@@ -72,7 +139,8 @@ public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval, Repli
          * @throws io.forgeloom.error.ConfigurationException naming the first option that is out of bounds
          */
         public ReplicaOptions build() {
-            return new ReplicaOptions(choice, probeInterval, atStart);
+            return new ReplicaOptions(
+                    choice, probeInterval, atStart, maxLag, maxLagBytes, maxPrimaryReadShare, overCap);
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.forgeloom.database;
 
 import java.time.Instant;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A replica as it was a moment ago. Immutable, safe for use by many threads.
@@ -9,12 +10,20 @@ import java.time.Instant;
  * @param state whether reads go there, and if not, why
  * @param since since when it is in this state
  * @param reason what led to it, for people
+ * @param lag how far it was behind the primary when both were last asked; null if they were not yet, or it answers no more
  * @param reads how many connections of it were acquired so far
  * @param share its part of all the connections of replicas that were acquired so far, 0 to 1
  * @param pool its pool; {@link PoolStats#active()} is what is in flight there
  */
 public record ReplicaStatus(
-        String name, State state, Instant since, String reason, long reads, double share, PoolStats pool) {
+        String name,
+        State state,
+        Instant since,
+        String reason,
+        @Nullable ReplicaLag lag,
+        long reads,
+        double share,
+        PoolStats pool) {
 
     /** Whether reads go to a replica. */
     public enum State {
@@ -24,7 +33,7 @@ public record ReplicaStatus(
         SUSPECT,
         /** It refused or did not answer. It is tried again and again, with back-off, at most 4 s apart. */
         DOWN,
-        /** It is further behind the primary than is allowed. */
+        /** It is further behind the primary than is allowed, or nobody knows how far. */
         LAGGING,
         /** It cancelled a read for the sake of what it replays; others would meet the same. It is back after a second. */
         CONFLICT,

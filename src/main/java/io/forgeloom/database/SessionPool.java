@@ -391,8 +391,12 @@ final class SessionPool {
             dispose(session, CloseReason.DEAD);
             return;
         }
+        ReadShare share = session.takeShare();
         free.put(session);
         available.release();
+        if (share != null) {
+            share.giveBack();
+        }
         endFreeIfClosed();
     }
 
@@ -419,6 +423,7 @@ final class SessionPool {
             event.reason = reason.name();
             event.commit();
         }
+        ReadShare share = session.takeShare();
         try {
             session.session.close();
         } finally {
@@ -428,15 +433,18 @@ final class SessionPool {
             disposed.incrementAndGet();
             usesEnded.addAndGet(session.uses());
             if (session.orphan) {
-                reaper.reap(session.session.backend(), this::freePlace);
+                reaper.reap(session.session.backend(), () -> freePlace(share));
             } else {
-                freePlace();
+                freePlace(share);
             }
         }
     }
 
-    private void freePlace() {
+    private void freePlace(@Nullable ReadShare share) {
         capacity.release();
+        if (share != null) {
+            share.giveBack();
+        }
         openers.openIfNeeded();
     }
 

@@ -20,6 +20,11 @@
  *   <li>A transaction is run again after 40001 and 40P01 only, and never after its COMMIT went unanswered.
  *   <li>A read after a commit's position shows that commit, on whichever server it runs.
  *   <li>A read runs a second time at most, and only if no row had reached it.
+ *   <li>With a bound to lag, no read goes to a replica that was behind by more when it was last asked, the time since then
+ *       counted; exact to a quarter of the bound. What was replayed is compared with the primary's own position, all on
+ *       this process's clock.
+ *   <li>With {@link io.forgeloom.database.ReplicaOptions#maxPrimaryReadShare()} set, reads that no replica may serve use no
+ *       more connections of the primary than that, backends included that have lost their client.
  *   <li>An opening that fails, and a close, leave no session and no thread; but a close does not wait for a name look-up.
  * </ul>
  *
@@ -44,7 +49,8 @@
  * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-watch-POOL} looks for dead networks
  * and {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
  * still, reports leaks, and lives as long as the pool; {@code forgeloom-probe-REPLICA} asks how it is, in
- * {@code forgeloom-ask-REPLICA}, which lives as long as the question; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
+ * {@code forgeloom-ask-REPLICA}, which lives as long as the question; {@code forgeloom-lag} asks the
+ * primary for its position; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
  * Functions run on the caller's thread.
  *
  * <h2>Example</h2>

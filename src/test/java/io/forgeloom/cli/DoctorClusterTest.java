@@ -21,6 +21,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -29,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The doctor and servers that ask for a password, follow another, are too old, or sit behind a pooler. */
+/** The doctor, the status, and servers that ask for a password, follow another, are too old, or sit behind a pooler. */
 @NeedsCluster
 @ExtendWith(ThreadLeaks.class)
 class DoctorClusterTest {
@@ -129,12 +131,109 @@ class DoctorClusterTest {
         assertEquals(0, sound.exitCode(), sound.out());
         assertTrue(sound.check("replica-1.recovery").fine(), sound.out());
         assertTrue(sound.check("replica-1.version").fine(), sound.out());
+        assertTrue(sound.check("replica-1.lag").fine(), sound.out());
 
         ForgeRun swapped = ForgeRun.doctor(
                 "--url", replica.url(), "--replica", cluster.primary().url());
         assertEquals(1, swapped.exitCode());
         assertTrue(swapped.check("writable").detail().contains("in recovery"), swapped.out());
         assertFalse(swapped.check("replica-1.recovery").ok(), swapped.out());
+    }
+
+    @Test
+    void lagOfAReplicaIsANoteWithBytesAndTime() throws Exception {
+        PostgresServer replica = cluster.replicas().getFirst();
+        replica.execute("SELECT pg_wal_replay_pause()");
+        try {
+            cluster.primary().execute("CREATE TABLE lag AS SELECT generate_series(1, 1000) AS i");
+            ForgeRun run = ForgeRun.doctor("--url", cluster.primary().url(), "--replica", replica.url());
+
+            Check lag = run.check("replica-1.lag");
+            assertTrue(lag.note(), run.out());
+            assertTrue(lag.detail().matches("\\d{5,} bytes behind the primary, not replayed within 1\\d{3} ms"));
+        } finally {
+            replica.execute("SELECT pg_wal_replay_resume()");
+            cluster.primary().execute("DROP TABLE lag");
+        }
+    }
+
+    @Test
+    void lagIsNotKnownWithoutThePrimary() {
+        ForgeRun run = ForgeRun.doctor(
+                "--url",
+                "postgres://127.0.0.1:1/postgres",
+                "--replica",
+                cluster.replicas().getFirst().url());
+
+        assertTrue(run.check("replica-1.lag").detail().startsWith("not known"), run.out());
+    }
+
+    @Test
+    void statusShowsRolePositionAndLagOfEachServer() throws Exception {
+        PostgresServer replica = cluster.replicas().getFirst();
+        String replicaUrl = "postgres://127.0.0.1:" + replica.port() + "/postgres";
+        cluster.awaitReplayed(Duration.ofSeconds(10));
+
+        Map<?, ?> idle = status(0, "--url", cluster.primary().url(), "--replica", replicaUrl);
+        Map<?, ?> primary = server(idle, 0);
+        Map<?, ?> standby = server(idle, 1);
+        assertEquals("primary writable 200", words(primary, "role", "state", "maxConnections"));
+        assertEquals("null null null", words(primary, "lagBytes", "lagMillis", "problem"));
+        assertEquals("replica streaming", words(standby, "role", "state"));
+        assertEquals("0 0 false", words(standby, "lagBytes", "lagMillis", "lagIsAtLeast"));
+        assertTrue(words(standby, "position").matches("[0-9A-F]+/[0-9A-F]+"), idle.toString());
+        assertTrue(words(standby, "version").startsWith("18."), idle.toString());
+
+        replica.execute("SELECT pg_wal_replay_pause()");
+        try {
+            cluster.primary().execute("CREATE TABLE lag AS SELECT generate_series(1, 1000) AS i");
+            Map<?, ?> paused = status(0, "--url", cluster.primary().url(), "--replica", replicaUrl);
+            assertEquals("paused true", words(server(paused, 1), "state", "lagIsAtLeast"));
+            assertTrue(((Number) server(paused, 1).get("lagBytes")).longValue() > 10_000, paused.toString());
+            assertTrue(((Number) server(paused, 1).get("lagMillis")).longValue() >= 1000, paused.toString());
+        } finally {
+            replica.execute("SELECT pg_wal_replay_resume()");
+            cluster.primary().execute("DROP TABLE lag");
+        }
+    }
+
+    @Test
+    void statusOfWrongRolesAndDeadServersFailsAndSaysWhy() {
+        PostgresServer replica = cluster.replicas().getFirst();
+        ForgeRun swapped = ForgeRun.of(
+                "status", "--url", replica.url(), "--replica", cluster.primary().url());
+        assertEquals(1, swapped.exitCode());
+        assertTrue(swapped.out().contains("name the primary by --url"), swapped.out());
+        assertTrue(swapped.out().contains("it is in no recovery"), swapped.out());
+        assertNoPassword(swapped);
+
+        ForgeRun dead =
+                ForgeRun.of("status", "--url", cluster.primary().url(), "--replica", "postgres://127.0.0.1:1/postgres");
+        assertEquals(1, dead.exitCode());
+        assertTrue(dead.out().lines().findFirst().orElseThrow().startsWith("SERVER "), dead.out());
+        assertTrue(dead.out().contains("no answer") && dead.out().contains("refused"), dead.out());
+        assertNoPassword(dead);
+    }
+
+    private static Map<?, ?> status(int exitCode, String... arguments) {
+        List<String> all = new ArrayList<>(List.of("status", "--json"));
+        all.addAll(List.of(arguments));
+        ForgeRun run = ForgeRun.of(all.toArray(String[]::new));
+        assertEquals(exitCode, run.exitCode(), run.out() + run.err());
+        assertNoPassword(run);
+        Map<?, ?> report = (Map<?, ?>) JsonText.read(run.out());
+        assertEquals(exitCode == 0, report.get("ok"));
+        return report;
+    }
+
+    private static Map<?, ?> server(Map<?, ?> report, int index) {
+        return (Map<?, ?>) ((List<?>) report.get("servers")).get(index);
+    }
+
+    private static String words(Map<?, ?> server, String... keys) {
+        return String.join(
+                " ",
+                Arrays.stream(keys).map(key -> String.valueOf(server.get(key))).toList());
     }
 
     @Test

@@ -29,6 +29,9 @@ class ForgeCommandTest {
         assertEquals(0, run.exitCode());
         assertTrue(run.out().contains("Exit code: 0 sound, 1 a problem, 2 "), run.out());
         assertTrue(run.out().lines().allMatch(line -> line.length() <= 80), run.out());
+        ForgeRun status = ForgeRun.of("status", "--help");
+        assertEquals(0, status.exitCode());
+        assertTrue(status.out().lines().allMatch(line -> line.length() <= 80), status.out());
         assertTrue(ForgeRun.of("--help").out().startsWith("Usage: forge "));
     }
 
@@ -84,6 +87,9 @@ class ForgeCommandTest {
                 "doctor --url postgres://app:a?b&hunter2=b@db/app",
                 "doctor --url postgres://db/app?password=hunter2&nonsense=1",
                 "doctor --url postgres://db/app?password=a&hunter2",
+                "status postgres://app:hunter2@db/app",
+                "status --password=hunter2",
+                "status --url postgres://app:hunter2@db:notaport/app",
             })
     void usageErrorsNeverRepeatASecret(String line) {
         ForgeRun run = ForgeRun.of(line.split(" "));

@@ -47,8 +47,20 @@ final class JsonText {
                 if (taken("null")) {
                     return null;
                 }
-                throw unexpected();
+                return number();
         }
+    }
+
+    /** Whole ones only: the commands print no others. */
+    private Long number() {
+        int begin = at;
+        while (at < text.length() && Character.isDigit(text.charAt(at))) {
+            at++;
+        }
+        if (at == begin) {
+            throw unexpected();
+        }
+        return Long.valueOf(text.substring(begin, at));
     }
 
     private Map<String, Object> object() {

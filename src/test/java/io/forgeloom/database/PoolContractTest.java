@@ -36,6 +36,8 @@ class PoolContractTest {
         List<PoolContract.Case> cases = cases().toList();
         assertTrue(cases.size() >= 24, cases.size() + " cases");
         List<AcquireException.Reason> missing = Stream.of(AcquireException.Reason.values())
+                // Needs replicas, and the contract has one server: see ReadShareTest.
+                .filter(reason -> reason != AcquireException.Reason.READ_SHARE)
                 .filter(reason -> cases.stream()
                         .flatMap(one -> one.steps().stream())
                         .noneMatch(step -> ("refused " + reason).equals(step.outcome())))
