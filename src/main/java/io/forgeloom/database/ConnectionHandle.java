@@ -128,9 +128,17 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         delegate().setAutoCommit(autoCommit);
     }
 
+    /** Refuses to begin anything on a server that the pool has left. */
+    private void requireCurrent() throws SQLException {
+        if (pool.isFenced(session)) {
+            throw pool.fenced(session);
+        }
+    }
+
     @Override
     public void commit() throws SQLException {
         refuseIfManaged("commit()");
+        requireCurrent();
         try {
             delegate().commit();
         } catch (SQLException e) {
@@ -358,7 +366,8 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     }
 
     @Override
-    public long executing() {
+    public long executing() throws SQLException {
+        requireCurrent();
         used = true;
         executing = true;
         return pool.statementStart();
@@ -372,6 +381,10 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
 
     @Override
     public SQLException failed(SQLException failure) {
+        if (!isReleased() && SqlState.READ_ONLY.equals(failure.getSQLState())) {
+            boolean asked = touch != SqlTouch.NONE || (changed != null && changed.isReadOnlyChanged());
+            return pool.writeRefused(session, failure, asked);
+        }
         if (isReleased() || !SqlState.isSessionLost(failure.getSQLState())) {
             return failure;
         }

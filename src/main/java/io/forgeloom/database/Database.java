@@ -30,9 +30,14 @@ public final class Database implements AutoCloseable {
     private final ReadRouter router;
     private final Transactions transactions;
 
-    private Database(DatabaseConfig config, ConnectionPool primary, List<Replica> replicas) {
+    /** Null where the primary has one address only. */
+    private final @Nullable PrimaryFollower follower;
+
+    private Database(
+            DatabaseConfig config, ConnectionPool primary, @Nullable PrimaryFollower follower, List<Replica> replicas) {
         this.config = config;
         this.primary = primary;
+        this.follower = follower;
         this.replicas = replicas;
         this.router = new ReadRouter(primary, replicas, config.readFromReplica());
         this.transactions = new Transactions(primary);
@@ -58,11 +63,16 @@ public final class Database implements AutoCloseable {
                 .skip(1)
                 .map(pool -> new Replica(pool, config.replicaOptions()))
                 .toList();
-        Database database = new Database(config, pools.get(0), replicas);
+        ConnectionPool primary = pools.get(0);
+        PrimaryFollower follower = servers.get(0).newFollower(primary, new PrimaryRole(primary));
+        Database database = new Database(config, primary, follower, replicas);
         for (int i = 0; i < pools.size(); i++) {
             servers.get(i).start(pools.get(i));
         }
         replicas.forEach(Replica::start);
+        if (follower != null) {
+            follower.start();
+        }
         return database;
     }
 
@@ -212,6 +222,10 @@ public final class Database implements AutoCloseable {
     public void close(Duration timeout) {
         Deadline deadline = Deadline.after(timeout);
         List<Thread> closers = new ArrayList<>();
+        if (follower != null) {
+            closers.add(
+                    Thread.ofVirtual().name("forgeloom-close-follow-primary").start(follower::close));
+        }
         for (Replica replica : replicas) {
             closers.add(Thread.ofVirtual()
                     .name("forgeloom-close-" + replica.pool().name())

@@ -1,7 +1,9 @@
 package io.forgeloom.database;
 
 import io.forgeloom.database.AcquireException.Reason;
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.pg.PgConnector;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -68,12 +70,7 @@ final class Refusals {
             case EXHAUSTED -> "all " + now.maxSize() + " connections are in use, " + holders();
             case CONNECTING_SLOWLY -> "no session was opened in time";
             case SERVER_DOWN ->
-                refusing != null
-                        ? refusing
-                        : outage == null
-                                ? "the server could not be reached"
-                                : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
-                                        + outage.lastError().getMessage();
+                refusing != null ? refusing : outage == null ? "the server could not be reached" : said(outage);
             case QUEUE_FULL -> "the queue is full";
             case CLOSED -> "the pool is closed";
             case INTERRUPTED -> "the thread was interrupted";
@@ -91,6 +88,14 @@ final class Refusals {
         Throwable because =
                 cause == null && outage != null && reason == Reason.SERVER_DOWN ? outage.lastError() : cause;
         return new AcquireException(reason, waited, now, message, because);
+    }
+
+    private static String said(SessionOpeners.Outage outage) {
+        SQLException error = outage.lastError();
+        String what = SqlState.READ_ONLY.equals(error.getSQLState())
+                ? "there is no server to write to"
+                : "the server cannot be reached";
+        return what + " since " + millisSince(outage.sinceNanos()) + " ms: " + error.getMessage();
     }
 
     /** Who has the connections, the longest first. */

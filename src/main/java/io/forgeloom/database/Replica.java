@@ -6,6 +6,7 @@ import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgSession;
+import io.forgeloom.internal.pg.ServerRole;
 import java.lang.System.Logger.Level;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -139,6 +140,14 @@ final class Replica implements ServerListener, AutoCloseable {
             enter(State.NOT_A_REPLICA, "it reports that it is a standby no more: it was promoted");
         }
         wake.release();
+    }
+
+    @Override
+    public @Nullable String opened(PgSession session) {
+        if (session.role() != ServerRole.STANDBY) {
+            reportedRole(false);
+        }
+        return null;
     }
 
     // ---- probing ----

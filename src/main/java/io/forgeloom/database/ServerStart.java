@@ -31,28 +31,36 @@ final class ServerStart {
     private final boolean primary;
     private final PgConnector connector;
 
+    /** Where the primary has several addresses; null else. */
+    private final @Nullable PrimarySearch search;
+
     /** Written by the checking thread, read after it was joined. */
     private @Nullable PgSession session;
 
     /** As {@link #session}. */
     private @Nullable HarmlessFunctions harmless;
 
-    private ServerStart(String role, boolean primary, PgUrl url, DatabaseConfig config) {
+    private ServerStart(String role, boolean primary, List<PgUrl> urls, DatabaseConfig config) {
         this.role = role;
         this.primary = primary;
         Duration timeout = config.statementTimeout();
         Map<String, String> settings = primary && !timeout.isZero()
                 ? Map.of("statement_timeout", Long.toString(timeout.toMillis()))
                 : Map.of();
-        this.connector = new PgConnector(url, config.serviceName(), settings);
+        this.connector = new PgConnector(urls.get(0), config.serviceName(), settings);
+        this.search = urls.size() == 1
+                ? null
+                : new PrimarySearch(urls.stream()
+                        .map(url -> new PgConnector(url, config.serviceName(), settings))
+                        .toList());
     }
 
     /** The primary first, then the replicas. */
     static List<ServerStart> all(DatabaseConfig config) {
         List<ServerStart> servers = new ArrayList<>();
-        servers.add(new ServerStart("primary", true, config.primaryUrl(), config));
+        servers.add(new ServerStart("primary", true, config.primaryCandidates(), config));
         for (int i = 0; i < config.replicaUrls().size(); i++) {
-            servers.add(new ServerStart("replica-" + (i + 1), false, config.replicaUrl(i), config));
+            servers.add(new ServerStart("replica-" + (i + 1), false, List.of(config.replicaUrl(i)), config));
         }
         return servers;
     }
@@ -94,7 +102,9 @@ final class ServerStart {
 
     private void connectAndCheck(DatabaseConfig config) throws InterruptedException {
         try {
-            PgSession opened = connector.connect(Deadline.after(config.connectTimeout()));
+            PgSession opened = search == null
+                    ? connector.connect(Deadline.after(config.connectTimeout()))
+                    : search.open(connector, config.connectTimeout());
             session = opened;
             judge(ServerFacts.read(opened), config);
             harmless = HarmlessFunctions.read(opened);
@@ -188,6 +198,12 @@ final class ServerStart {
                 primary ? config.minPoolSize() : 0,
                 connector,
                 functions);
+    }
+
+    /** What keeps the pool at the server that takes writes; null where the primary has one address only. */
+    @Nullable
+    PrimaryFollower newFollower(ConnectionPool pool, PrimaryRole role) {
+        return search == null ? null : PrimaryFollower.of(pool, role, search);
     }
 
     void start(ConnectionPool pool) {

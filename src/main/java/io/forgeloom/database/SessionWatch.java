@@ -141,6 +141,7 @@ final class SessionWatch {
 
     private void lookAfterSilent() throws InterruptedException {
         List<Wait> silent = silent();
+        silent.removeIf(this::cutIfLeft);
         if (silent.isEmpty() || System.nanoTime() - askAgain < 0) {
             return;
         }
@@ -252,6 +253,21 @@ final class SessionWatch {
             session.cutBecause = null;
             session.orphan = false;
             return false;
+        }
+        return true;
+    }
+
+    /** Whoever waits for a server that the pool has left, and that is silent, waits in vain, and in a new one's place. */
+    private boolean cutIfLeft(Wait wait) {
+        PooledSession session = wait.session;
+        if (!pool.retirement().isFenced(session) || !pool.listener().isGone(session.session.address())) {
+            return false;
+        }
+        session.cutBecause = String.format(
+                "%s: session #%d was ended: no byte for %d ms from %s, which does not answer and is the primary no more",
+                name, session.number, (System.nanoTime() - wait.since) / 1_000_000, session.session.address());
+        if (!session.session.abortIfBlockedSince(wait.since)) {
+            session.cutBecause = null;
         }
         return true;
     }
