@@ -22,8 +22,8 @@ final class PrimaryCandidate implements AutoCloseable {
     /** How long an answer may take, connecting included. */
     static final Duration ANSWER = Duration.ofSeconds(1);
 
-    /** What a server that is silent said last counts for so long. */
-    private static final Duration REMEMBERED = Duration.ofSeconds(5);
+    /** What a server that is silent said last counts for so long: until another question has gone unanswered, too. */
+    private static final Duration REMEMBERED = Duration.ofSeconds(2);
 
     /** However much speaks against a server, it is not asked more often. */
     private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);

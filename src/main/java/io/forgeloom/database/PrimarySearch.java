@@ -8,6 +8,7 @@ import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
 import io.forgeloom.internal.pg.RoleFacts;
 import java.lang.System.Logger.Level;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -119,10 +120,12 @@ final class PrimarySearch {
         try {
             PgSession session = connector.connect(deadline);
             open.put(connector, session);
-            session.connection().setNetworkTimeout(Runnable::run, (int)
-                    Math.max(1, deadline.remaining().toMillis()));
+            Connection connection = session.connection();
+            int before = connection.getNetworkTimeout();
+            connection.setNetworkTimeout(
+                    Runnable::run, (int) Math.max(1, deadline.remaining().toMillis()));
             RoleFacts facts = RoleFacts.read(session);
-            session.connection().setNetworkTimeout(Runnable::run, 0);
+            connection.setNetworkTimeout(Runnable::run, before);
             return new Answer(connector, facts, null, null);
         } catch (SQLException e) {
             return new Answer(connector, null, "no answer: " + e.getMessage(), e);

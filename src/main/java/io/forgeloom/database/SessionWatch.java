@@ -5,6 +5,7 @@ import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.BackendActivity;
+import io.forgeloom.internal.pg.PgSession;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
@@ -129,6 +130,7 @@ final class SessionWatch {
                 }
                 takeBackDropped();
                 takeBackFromEnded();
+                cutThoseLeftBehind();
                 lookAfterSilent();
                 control.closeIfUnused();
             } catch (RuntimeException e) {
@@ -141,7 +143,6 @@ final class SessionWatch {
 
     private void lookAfterSilent() throws InterruptedException {
         List<Wait> silent = silent();
-        silent.removeIf(this::cutIfLeft);
         if (silent.isEmpty() || System.nanoTime() - askAgain < 0) {
             return;
         }
@@ -258,18 +259,25 @@ final class SessionWatch {
     }
 
     /** Whoever waits for a server that the pool has left, and that is silent, waits in vain, and in a new one's place. */
-    private boolean cutIfLeft(Wait wait) {
-        PooledSession session = wait.session;
-        if (!pool.retirement().isFenced(session) || !pool.listener().isGone(session.session.address())) {
-            return false;
+    private void cutThoseLeftBehind() {
+        long now = System.nanoTime();
+        for (PooledSession session : pool.all()) {
+            PgSession behind = session.session;
+            long since = behind.blockedSince();
+            if (!pool.retirement().isFenced(session)
+                    || since == 0
+                    || now - since < SILENCE.toNanos()
+                    || !pool.listener().isGone(behind.address())) {
+                continue;
+            }
+            session.cutBecause = String.format(
+                    "%s: session #%d was ended: no byte for %d ms from %s, which does not answer and is the primary no"
+                            + " more",
+                    name, session.number, (now - since) / 1_000_000, behind.address());
+            if (!behind.abortIfBlockedSince(since)) {
+                session.cutBecause = null;
+            }
         }
-        session.cutBecause = String.format(
-                "%s: session #%d was ended: no byte for %d ms from %s, which does not answer and is the primary no more",
-                name, session.number, (System.nanoTime() - wait.since) / 1_000_000, session.session.address());
-        if (!session.session.abortIfBlockedSince(wait.since)) {
-            session.cutBecause = null;
-        }
-        return true;
     }
 
     private void decided() {
