@@ -22,6 +22,9 @@ record ConnectionBudget(
 
     private static final String CHECK = "connections";
 
+    /** What a pool may have beyond its size, now and then: the session over which it asks about the others. */
+    private static final int CONTROL = 1;
+
     /**
      * Databases and users of sessions are visible to everyone, kinds of processes are not: an autovacuum worker is known
      * by having no user. The limits of role and database do not bind a superuser.
@@ -58,26 +61,31 @@ record ConnectionBudget(
     }
 
     /**
-     * A pool that can never be filled is a problem if its size was stated, a note if it is only the default. One that
-     * cannot be filled just now is a note: those that are in its way may be the pool's own process.
+     * What a pool of this size needs, its control session included, against what there is. A pool that can never be
+     * filled is a problem if its size was stated, a note if it is only the default. One that cannot be filled just now is
+     * a note: those that are in its way may be the pool's own process.
      */
     Finding judge(int poolSize, boolean stated) {
         int ceiling = Math.min(max - kept, Math.min(orNone(roleLimit), orNone(databaseLimit)));
         int free = Math.min(
                 max - kept - used, Math.min(orNone(roleLimit) - usedByRole, orNone(databaseLimit) - usedByDatabase));
-        String detail = ceiling + " for a pool of " + (stated ? "" : "the default size ") + poolSize + " (" + limits()
-                + "), " + Math.max(0, free) + " free now";
-        if (poolSize > ceiling) {
-            String remedy = "set poolSize to " + ceiling + " at most" + (stated ? "" : " (and say so by --pool-size)")
-                    + ", or " + raise(poolSize);
+        int wanted = poolSize + CONTROL;
+        String detail = ceiling + " for a pool of " + (stated ? "" : "the default size ") + poolSize + " and its "
+                + CONTROL + " control session (" + limits() + "), " + Math.max(0, free) + " free now";
+        if (wanted > ceiling) {
+            String smaller = ceiling <= CONTROL
+                    ? ""
+                    : "set poolSize to " + (ceiling - CONTROL) + " at most"
+                            + (stated ? "" : " (and say so by --pool-size)") + ", or ";
+            String remedy = smaller + raise(wanted);
             return stated ? Finding.problem(CHECK, detail, remedy) : Finding.note(CHECK, detail, remedy);
         }
-        if (poolSize > free) {
+        if (wanted > free) {
             return Finding.note(
                     CHECK,
                     detail,
                     "nothing, if the pool's own process holds the others; otherwise make poolSize smaller, end idle"
-                            + " sessions or " + raise(poolSize + ceiling - free));
+                            + " sessions or " + raise(wanted + ceiling - free));
         }
         return Finding.ok(CHECK, detail);
     }

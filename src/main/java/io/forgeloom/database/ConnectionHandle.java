@@ -2,30 +2,16 @@ package io.forgeloom.database;
 
 import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.error.SqlState;
-import io.forgeloom.internal.jdbc.ForwardingConnection;
-import io.forgeloom.internal.jdbc.StatementOwner;
-import io.forgeloom.internal.jdbc.WrappedCallableStatement;
-import io.forgeloom.internal.jdbc.WrappedPreparedStatement;
-import io.forgeloom.internal.jdbc.WrappedResultSet;
-import io.forgeloom.internal.jdbc.WrappedStatement;
+import io.forgeloom.internal.jdbc.WrappedConnection;
 import io.forgeloom.internal.pg.DriverSettings;
 import java.io.EOFException;
 import java.lang.System.Logger.Level;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
-import java.sql.CallableStatement;
 import java.sql.ClientInfoStatus;
 import java.sql.Connection;
-import java.sql.DatabaseMetaData;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLClientInfoException;
 import java.sql.SQLException;
 import java.sql.Savepoint;
-import java.sql.Statement;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.Executor;
@@ -36,10 +22,13 @@ import org.jspecify.annotations.Nullable;
  * refused, on it and on its statements, so that nobody acts on the next user's session. One thread at a time; only
  * {@code close} and {@code abort} may come from another.
  */
-final class ConnectionHandle extends ForwardingConnection implements StatementOwner {
+final class ConnectionHandle extends WrappedConnection {
 
     /** How long the round trip may take after which a cancel request of the past can hit nobody. */
     private static final Duration CANCEL_SETTLED = Duration.ofSeconds(1);
+
+    /** The client info by which a holder says what it is, to the server and to our own messages. */
+    private static final String LABEL = "ApplicationName";
 
     private final ConnectionPool pool;
     private final PooledSession session;
@@ -54,10 +43,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     /** Null while nobody records it. */
     private final PoolEvents.@Nullable Use use;
 
-    /** Statements that the user has not closed; null before the first. One thread at a time, as the fields below. */
-    private @Nullable List<WrappedStatement> statements;
-
-    /** What the user changed by JDBC and the release changes back; null while nothing. */
+    /** What the user changed by JDBC and the release changes back; null while nothing. One thread at a time, as below. */
     private @Nullable ChangedState changed;
 
     /** The worst that the statements may have left in the session. */
@@ -87,7 +73,8 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         this.hold = session.holds.incrementAndGet();
     }
 
-    private boolean isReleased() {
+    @Override
+    protected boolean isReleased() {
         return session.holds.get() != hold;
     }
 
@@ -224,6 +211,9 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         try {
             changing().clientInfo();
             delegate().setClientInfo(name, value);
+            if (LABEL.equals(name)) {
+                session.label = value;
+            }
         } catch (SQLClientInfoException e) {
             throw e;
         } catch (SQLException e) {
@@ -236,6 +226,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
         try {
             changing().clientInfo();
             delegate().setClientInfo(properties);
+            session.label = properties.getProperty(LABEL);
         } catch (SQLClientInfoException e) {
             throw e;
         } catch (SQLException e) {
@@ -281,6 +272,7 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
                 session.lastUsedNanos = System.nanoTime();
             }
             session.unwrapped = null;
+            session.label = null;
             session.returnClaim(claim);
             claim = null;
             pool.release(session, unfit);
@@ -296,16 +288,12 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
             return false;
         }
         try {
-            if (statements != null) {
-                for (WrappedStatement statement : statements) {
-                    statement.closeDelegate();
-                }
-            }
+            closeStatements();
         } catch (SQLException e) {
             ConnectionPool.LOG.log(Level.DEBUG, "a statement of a released session could not be closed", e);
             return false;
         }
-        return pool.hygiene().clean(session.session, touch, used, changed, unwrapped);
+        return pool.hygiene().clean(session, touch, used, changed, unwrapped);
     }
 
     @Override
@@ -341,11 +329,6 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     // ---- statements ----
 
     @Override
-    public Connection connection() {
-        return this;
-    }
-
-    @Override
     public void requireOpen() throws SQLException {
         if (isReleased()) {
             throw new SQLException("The connection was given back to the pool", "08003");
@@ -369,12 +352,16 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     public long executing() throws SQLException {
         requireCurrent();
         used = true;
+        long start = pool.statementStart();
+        // A plain write that the volatile one publishes; the clock is read for the log of slow statements, if at all.
+        session.statementSinceNanos = start | PooledSession.UNTIMED;
         executing = true;
-        return pool.statementStart();
+        return start;
     }
 
     @Override
     public void executed(long start, String sql) {
+        session.statementSinceNanos = 0;
         executing = false;
         pool.statementEnd(session, start, sql);
     }
@@ -403,122 +390,6 @@ final class ConnectionHandle extends ForwardingConnection implements StatementOw
     /** Class 08 is what this side saw; with another, or where the stream ended, the server did it. */
     private static boolean isUnknownToServer(SQLException failure) {
         return String.valueOf(failure.getSQLState()).startsWith("08") && !(failure.getCause() instanceof EOFException);
-    }
-
-    @Override
-    public void closed(WrappedStatement statement) {
-        if (!isReleased() && statements != null) {
-            statements.remove(statement);
-        }
-    }
-
-    private <S extends WrappedStatement> S track(S statement) {
-        List<WrappedStatement> open = statements;
-        if (open == null) {
-            open = new ArrayList<>(2);
-            statements = open;
-        }
-        open.add(statement);
-        return statement;
-    }
-
-    private Statement track(Statement statement) {
-        return track(new WrappedStatement(this, statement, "batch of statements"));
-    }
-
-    private PreparedStatement track(PreparedStatement statement, String sql) {
-        sees(sql);
-        return track(new WrappedPreparedStatement(this, statement, sql));
-    }
-
-    private CallableStatement track(CallableStatement statement, String sql) {
-        sees(sql);
-        return track(new WrappedCallableStatement(this, statement, sql));
-    }
-
-    @Override
-    public Statement createStatement() throws SQLException {
-        return track(delegate().createStatement());
-    }
-
-    @Override
-    public Statement createStatement(int type, int concurrency) throws SQLException {
-        return track(delegate().createStatement(type, concurrency));
-    }
-
-    @Override
-    public Statement createStatement(int type, int concurrency, int holdability) throws SQLException {
-        return track(delegate().createStatement(type, concurrency, holdability));
-    }
-
-    @Override
-    public PreparedStatement prepareStatement(String sql) throws SQLException {
-        return track(delegate().prepareStatement(sql), sql);
-    }
-
-    @Override
-    public PreparedStatement prepareStatement(String sql, int type, int concurrency) throws SQLException {
-        return track(delegate().prepareStatement(sql, type, concurrency), sql);
-    }
-
-    @Override
-    public PreparedStatement prepareStatement(String sql, int type, int concurrency, int holdability)
-            throws SQLException {
-        return track(delegate().prepareStatement(sql, type, concurrency, holdability), sql);
-    }
-
-    @Override
-    public PreparedStatement prepareStatement(String sql, int autoGeneratedKeys) throws SQLException {
-        return track(delegate().prepareStatement(sql, autoGeneratedKeys), sql);
-    }
-
-    @Override
-    public PreparedStatement prepareStatement(String sql, int[] columnIndexes) throws SQLException {
-        return track(delegate().prepareStatement(sql, columnIndexes), sql);
-    }
-
-    @Override
-    public PreparedStatement prepareStatement(String sql, String[] columnNames) throws SQLException {
-        return track(delegate().prepareStatement(sql, columnNames), sql);
-    }
-
-    @Override
-    public CallableStatement prepareCall(String sql) throws SQLException {
-        return track(delegate().prepareCall(sql), sql);
-    }
-
-    @Override
-    public CallableStatement prepareCall(String sql, int type, int concurrency) throws SQLException {
-        return track(delegate().prepareCall(sql, type, concurrency), sql);
-    }
-
-    @Override
-    public CallableStatement prepareCall(String sql, int type, int concurrency, int holdability) throws SQLException {
-        return track(delegate().prepareCall(sql, type, concurrency, holdability), sql);
-    }
-
-    /** The driver's metadata, but for the ways back to the driver's own connection and statements. */
-    @Override
-    public DatabaseMetaData getMetaData() throws SQLException {
-        DatabaseMetaData metaData = delegate().getMetaData();
-        return (DatabaseMetaData) Proxy.newProxyInstance(
-                ConnectionHandle.class.getClassLoader(),
-                new Class<?>[] {DatabaseMetaData.class},
-                (self, method, args) -> {
-                    requireOpen();
-                    if (method.getName().equals("getConnection")) {
-                        return this;
-                    }
-                    try {
-                        Object result = method.invoke(metaData, args);
-                        if (method.getName().equals("unwrap")) {
-                            unwrapped();
-                        }
-                        return result instanceof ResultSet rows ? new WrappedResultSet(this, null, rows) : result;
-                    } catch (InvocationTargetException e) {
-                        throw e.getCause();
-                    }
-                });
     }
 
     @Override

@@ -63,11 +63,12 @@ public final class ConnectionPool implements DataSource {
             int maxSize,
             int minSize,
             PgConnector connector,
-            HarmlessFunctions harmless) {
+            HarmlessFunctions harmless,
+            Patience patience) {
         this.name = name;
         this.connector = connector;
-        this.sessions = new SessionPool(name, config, maxSize, minSize, connector);
-        this.hygiene = new SessionHygiene(name, config.sessionReset(), harmless);
+        this.sessions = new SessionPool(name, config, maxSize, minSize, connector, patience.endedHolder());
+        this.hygiene = new SessionHygiene(name, config.sessionReset(), harmless, patience.cleaning());
         this.acquireTimeout = config.poolTimeout();
         this.refusals = new Refusals(name, connector, sessions, config);
         this.upkeep = new Upkeep(this, sessions, config);
@@ -196,7 +197,8 @@ public final class ConnectionPool implements DataSource {
     }
 
     /**
-     * A connection if one is free and nobody waits; empty else. Never waits for one, and opens none.
+     * A connection if one is free and nobody waits; empty else. Never waits for one, and opens none. After a session was
+     * found dead, the free ones are tried, and are not free for that moment: about a round trip, 500 ms at most.
      *
      * @throws AcquireException if the pool is closed or this thread is interrupted
      */

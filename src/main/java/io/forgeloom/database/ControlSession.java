@@ -31,10 +31,14 @@ final class ControlSession {
     /** Held during a question, the connect before it included; both end by a deadline. */
     private final ReentrantLock lock = new ReentrantLock();
 
-    // Guarded by the lock.
-    private @Nullable PgSession session;
+    /** Changed under the lock only. */
+    private volatile @Nullable PgSession session;
+
+    /** Guarded by the lock. */
     private long lastUsedNanos;
-    private boolean closed;
+
+    /** Set once, without the lock: whoever has it then closes the session after the question. */
+    private volatile boolean closed;
 
     ControlSession(PgConnector connector) {
         this.connector = connector;
@@ -73,7 +77,15 @@ final class ControlSession {
             }
         } finally {
             lock.unlock();
+            if (closed) {
+                close();
+            }
         }
+    }
+
+    /** Whether there is a session now. */
+    boolean isOpen() {
+        return session != null;
     }
 
     private PgSession opened(Deadline deadline) throws SQLException, InterruptedException {
@@ -118,11 +130,13 @@ final class ControlSession {
         }
     }
 
-    /** For good. The threads that ask have ended before. */
+    /** For good. Never waits: if a thread still asks, which can hang in a name look-up, that one closes the session. */
     void close() {
-        lock.lock();
+        closed = true;
+        if (!lock.tryLock()) {
+            return;
+        }
         try {
-            closed = true;
             PgSession open = session;
             session = null;
             if (open != null) {

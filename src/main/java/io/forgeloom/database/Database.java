@@ -54,11 +54,15 @@ public final class Database implements AutoCloseable {
      * @throws java.util.concurrent.CancellationException if this thread was interrupted; the interrupt flag is set
      */
     public static Database open(DatabaseConfig config) {
+        return open(config, Patience.DEFAULTS);
+    }
+
+    static Database open(DatabaseConfig config, Patience patience) {
         Objects.requireNonNull(config, "config");
         List<ServerStart> servers = ServerStart.all(config);
         ServerStart.check(servers, config);
         List<ConnectionPool> pools =
-                servers.stream().map(server -> server.newPool(config)).toList();
+                servers.stream().map(server -> server.newPool(config, patience)).toList();
         List<Replica> replicas = pools.stream()
                 .skip(1)
                 .map(pool -> new Replica(pool, config.replicaOptions()))
@@ -76,7 +80,10 @@ public final class Database implements AutoCloseable {
         return database;
     }
 
-    /** The pool of the primary, which is a {@link javax.sql.DataSource}. */
+    /**
+     * The pool of the primary, which is a {@link javax.sql.DataSource}. With several
+     * {@link DatabaseConfig.Builder#primaryUrls primaryUrls} it stays the same object, whichever server it leads to.
+     */
     public ConnectionPool primary() {
         return primary;
     }
@@ -214,7 +221,8 @@ public final class Database implements AutoCloseable {
     /**
      * Refuses new work, waits up to {@code timeout} for the connections in use, cancels the statements of those that are
      * left, aborts whoever does not come back then, and ends every session and thread; all pools at the same time. Takes at
-     * most a second more than the timeout. Doing it again does nothing. Interrupting it aborts the connections in use at
+     * most a second more than the timeout; a thread that is looking up a host's name, which nothing can interrupt, is then
+     * left to end by itself, with a warning. Doing it again does nothing. Interrupting it aborts the connections in use at
      * once; the interrupt flag stays set.
      *
      * @param timeout how long work in progress may go on; {@link Duration#ZERO} cancels at once

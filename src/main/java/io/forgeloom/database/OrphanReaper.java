@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,10 @@ final class OrphanReaper {
     static final Duration PLACE_BACK = Duration.ofMillis(200);
     private static final Duration GIVE_UP = Duration.ofSeconds(10);
     private static final Duration ANSWER = Duration.ofSeconds(1);
+
+    /** What the last round at a close may take beyond its limit before it is left alone. */
+    private static final Duration AFTER_LIMIT = Duration.ofMillis(50);
+
     private static final long FIRST_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
     private static final long LAST_PAUSE = TimeUnit.MILLISECONDS.toNanos(100);
 
@@ -49,9 +54,17 @@ final class OrphanReaper {
     /** Those that watch the clock for a place; each removes itself. */
     private final Set<Thread> keepers = ConcurrentHashMap.newKeySet();
 
+    /** Places that are kept; a place is uncounted before it can be taken again. */
+    private final AtomicInteger placesKept = new AtomicInteger();
+
     OrphanReaper(String name, ControlSession control) {
         this.name = name;
         this.control = control;
+    }
+
+    /** How many places are kept for orphans. */
+    int placesKept() {
+        return placesKept.get();
     }
 
     /** Ends {@code backend}. Calls {@code placeFree} once: when it is gone, or after {@link #PLACE_BACK}. Never blocks. */
@@ -66,6 +79,7 @@ final class OrphanReaper {
             if (!closed) {
                 orphans.add(orphan);
                 keepers.add(keeper);
+                placesKept.incrementAndGet();
                 keeper.start();
                 startReaper();
                 taken = true;
@@ -91,6 +105,7 @@ final class OrphanReaper {
         } catch (InterruptedException e) {
             // By close(), after which a place means nothing; but the count shall be right.
         } finally {
+            placesKept.decrementAndGet();
             placeFree.run();
             keepers.remove(Thread.currentThread());
         }
@@ -183,8 +198,11 @@ final class OrphanReaper {
         }
     }
 
-    /** Ends {@code last} and all others as far as that is possible by the deadline; no thread is left. */
-    void close(Collection<Backend> last, Deadline deadline) {
+    /**
+     * Ends {@code last} and all others as far as that is possible within {@code limit}, after the threads have ended; none
+     * is left unless {@code end} will not wait any longer.
+     */
+    void close(Collection<Backend> last, ClosingWait end, Duration limit) {
         Thread running;
         Set<Backend> left = new HashSet<>(last);
         lock.lock();
@@ -201,20 +219,16 @@ final class OrphanReaper {
             ending.add(running);
         }
         ending.forEach(Thread::interrupt);
-        boolean interrupted = false;
-        for (Thread thread : ending) {
-            while (thread.isAlive()) {
-                try {
-                    thread.join();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
+        ending.forEach(end::join);
+        if (!left.isEmpty() && !end.wasInterrupted()) {
+            // On a thread of its own, since it may have to connect.
+            Thread ender =
+                    Thread.ofVirtual().name("forgeloom-reap-" + name).start(() -> endNow(left, Deadline.after(limit)));
+            ClosingWait lastRound = new ClosingWait(name, limit.plus(AFTER_LIMIT));
+            lastRound.join(ender);
+            if (lastRound.wasInterrupted()) {
+                end.interrupted();
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        } else {
-            endNow(left, deadline);
         }
     }
 

@@ -18,6 +18,7 @@ final class PoolEvents {
 
     private static final EventType WAIT = EventType.getEventType(Wait.class);
     private static final EventType USE = EventType.getEventType(Use.class);
+    private static final EventType RESET = EventType.getEventType(Reset.class);
 
     private PoolEvents() {}
 
@@ -43,6 +44,18 @@ final class PoolEvents {
         DEDICATED
     }
 
+    /** What a release had to do so that the next user finds the session as it was opened. */
+    enum ResetKind {
+        /** A transaction was open, and nothing else was to be undone. */
+        ROLLBACK,
+        /** What was changed through JDBC was set back, call by call; an open transaction was rolled back before. */
+        JDBC,
+        /** As JDBC, and one message that resets all of the session: a statement may have touched it, or it was unwrapped. */
+        TOUCHED,
+        /** The same message, because {@link SessionReset#always()} says so. */
+        ALWAYS
+    }
+
     /** Whether a recording has the events of waits. */
     static boolean recordsWaits() {
         return WAIT.isEnabled();
@@ -64,6 +77,18 @@ final class PoolEvents {
             return null;
         }
         Use event = new Use();
+        event.pool = pool;
+        event.session = session;
+        event.begin();
+        return event;
+    }
+
+    /** A begun event, or null while nobody records it. */
+    static @Nullable Reset beginReset(String pool, long session) {
+        if (!RESET.isEnabled()) {
+            return null;
+        }
+        Reset event = new Reset();
         event.pool = pool;
         event.session = session;
         event.begin();
@@ -123,6 +148,39 @@ final class PoolEvents {
         @Description("What the server or the network said; null if the session was opened")
         @Nullable
         String error;
+    }
+
+    @Name("io.forgeloom.db.client.connection.reset_time")
+    @Label("Connection Reset")
+    @Description("A released connection had to be made clean for its next user")
+    @Category({"Forgeloom", "Connection Pool"})
+    @Threshold("10 ms")
+    static final class Reset extends Event {
+        @Label("Pool")
+        @Nullable
+        String pool;
+
+        @Label("Session")
+        long session;
+
+        @Label("Kind")
+        @Description("ROLLBACK, JDBC (settings set back one by one), TOUCHED or ALWAYS (one message resets all)")
+        @Nullable
+        String kind;
+
+        @Label("Outcome")
+        @Description("CLEAN, or UNCLEAN: the session is ended")
+        @Nullable
+        String outcome;
+
+        void end(ResetKind kind, boolean clean) {
+            end();
+            if (shouldCommit()) {
+                this.kind = kind.name();
+                this.outcome = clean ? "CLEAN" : CloseReason.UNCLEAN.name();
+                commit();
+            }
+        }
     }
 
     @Name("io.forgeloom.db.client.connection.close")

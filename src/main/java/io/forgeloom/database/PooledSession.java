@@ -31,6 +31,9 @@ final class PooledSession {
         }
     }
 
+    /** Stands for a time that was not read, because nothing else needed it; no reading of the clock that matters. */
+    static final long UNTIMED = 1;
+
     final PgSession session;
 
     /** Counts the pool's sessions; for messages. */
@@ -79,6 +82,13 @@ final class PooledSession {
     /** Its name if it is a dedicated connection, which is never used again; null else. */
     @Nullable
     String dedicatedTo;
+
+    /** What its holder called it, by the {@code ApplicationName} of JDBC's client info; null if it did not. */
+    @Nullable
+    String label;
+
+    /** Since when a statement is executed; {@link System#nanoTime()}, or {@link #UNTIMED}; 0 while none is. */
+    long statementSinceNanos;
 
     /** Where it was acquired, if leaks are looked for; null once it was reported. */
     @Nullable

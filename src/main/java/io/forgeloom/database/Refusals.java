@@ -42,7 +42,7 @@ final class Refusals {
             return Reason.SERVER_DOWN;
         }
         PoolStats now = sessions.stats();
-        if (now.active() >= now.maxSize()) {
+        if (now.active() + now.orphaned() >= now.maxSize()) {
             return Reason.EXHAUSTED;
         }
         return sessions.outage() == null ? Reason.CONNECTING_SLOWLY : Reason.SERVER_DOWN;
@@ -67,7 +67,7 @@ final class Refusals {
         SessionOpeners.Outage outage = sessions.outage();
         String refusing = sessions.refusing();
         String why = switch (reason) {
-            case EXHAUSTED -> "all " + now.maxSize() + " connections are in use, " + holders();
+            case EXHAUSTED -> inUse(now) + holders();
             case CONNECTING_SLOWLY -> "no session was opened in time";
             case SERVER_DOWN ->
                 refusing != null ? refusing : outage == null ? "the server could not be reached" : said(outage);
@@ -98,32 +98,75 @@ final class Refusals {
         return what + " since " + millisSince(outage.sinceNanos()) + " ms: " + error.getMessage();
     }
 
-    /** Who has the connections, the longest first. */
-    String holders() {
-        List<PooledSession> held = sessions.inUse();
-        Thread me = Thread.currentThread();
-        long own = held.stream().filter(session -> session.holder == me).count();
-        String longest = held.stream()
-                .sorted(Comparator.comparingLong((PooledSession session) -> -millisSince(session.heldSinceNanos)))
-                .limit(HOLDERS_IN_MESSAGE)
-                .map(session -> holderName(session) + " for " + millisSince(session.heldSinceNanos) + " ms")
-                .collect(Collectors.joining(", "));
-        return (own == 0 ? "" : own + " by this very thread, ") + "longest held by: " + longest;
+    private static String inUse(PoolStats now) {
+        return now.orphaned() == 0
+                ? "all " + now.maxSize() + " connections are in use, "
+                : "all " + now.maxSize() + " places are taken, " + now.orphaned()
+                        + " of them until backends without a client are ended, ";
     }
 
-    private static String holderName(PooledSession session) {
-        String dedicatedTo = session.dedicatedTo;
-        if (dedicatedTo != null) {
-            return "dedicated " + dedicatedTo;
+    /** Who has the connections, the longest first. */
+    String holders() {
+        long now = System.nanoTime();
+        List<Holding> held = sessions.inUse().stream()
+                .map(session -> Holding.of(session, now))
+                .sorted(Comparator.comparingLong(Holding::nanos).reversed())
+                .toList();
+        if (held.isEmpty()) {
+            return "none is held by now";
         }
-        Thread holder = session.holder;
-        if (holder == null) {
-            return "nobody any more";
-        }
-        return holder.getName().isEmpty() ? "thread #" + holder.threadId() : holder.getName();
+        Thread me = Thread.currentThread();
+        long own = held.stream().filter(holding -> holding.thread == me).count();
+        String longest =
+                held.stream().limit(HOLDERS_IN_MESSAGE).map(Holding::toString).collect(Collectors.joining("; "));
+        return (own == 0 ? "" : own + " by this very thread, ") + "longest held by: " + longest;
     }
 
     private static long millisSince(long nanos) {
         return (System.nanoTime() - nanos) / 1_000_000;
+    }
+
+    /** One connection in use, its fields read once: its holder goes on with it, and a sort needs an order that stays. */
+    private record Holding(
+            @Nullable Thread thread, @Nullable String label, long nanos, String statement) {
+
+        static Holding of(PooledSession session, long now) {
+            String dedicatedTo = session.dedicatedTo;
+            return new Holding(
+                    session.holder,
+                    dedicatedTo == null ? session.label : "dedicated " + dedicatedTo,
+                    now - session.heldSinceNanos,
+                    statement(session, now));
+        }
+
+        private static String statement(PooledSession session, long now) {
+            long statementSince = session.statementSinceNanos;
+            boolean timed = statementSince != 0 && statementSince != PooledSession.UNTIMED;
+            long since = timed ? statementSince : session.session.blockedSince();
+            String age = since == 0 ? "" : " for " + millis(now - since) + " ms";
+            if (statementSince != 0) {
+                return "statement running" + age;
+            }
+            // A commit, the fetch of more rows, the reset at the release.
+            return since == 0 ? "between statements" : "between statements, waits for the server" + age;
+        }
+
+        /** What began after {@code now} was read has taken no time. */
+        private static long millis(long nanos) {
+            return Math.max(0, nanos / 1_000_000);
+        }
+
+        private static String nameOf(@Nullable Thread thread) {
+            if (thread == null) {
+                return "nobody any more";
+            }
+            return thread.getName().isEmpty() ? "thread #" + thread.threadId() : thread.getName();
+        }
+
+        @Override
+        public String toString() {
+            return nameOf(thread) + (label == null || label.isEmpty() ? "" : " (" + label + ")") + " for "
+                    + millis(nanos) + " ms, " + statement;
+        }
     }
 }

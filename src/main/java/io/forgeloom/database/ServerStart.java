@@ -186,7 +186,7 @@ final class ServerStart {
         }
     }
 
-    ConnectionPool newPool(DatabaseConfig config) {
+    ConnectionPool newPool(DatabaseConfig config, Patience patience) {
         HarmlessFunctions functions = harmless;
         if (functions == null) {
             throw new IllegalStateException(role + " was not checked");
@@ -197,7 +197,8 @@ final class ServerStart {
                 primary ? config.poolSize() : config.replicaPoolSize(),
                 primary ? config.minPoolSize() : 0,
                 connector,
-                functions);
+                functions,
+                patience);
     }
 
     /** What keeps the pool at the server that takes writes; null where the primary has one address only. */

@@ -1,5 +1,6 @@
 package io.forgeloom.database;
 
+import io.forgeloom.database.PoolEvents.ResetKind;
 import io.forgeloom.internal.pg.DriverSettings;
 import io.forgeloom.internal.pg.PgSession;
 import java.lang.System.Logger.Level;
@@ -32,9 +33,6 @@ final class SessionHygiene {
             DISCARD SEQUENCES;
             SELECT name FROM pg_catalog.pg_prepared_statement() WHERE from_sql""";
 
-    /** For each answer of the server, and for all of the cleaning where the driver's connection was unwrapped. */
-    private static final Duration LIMIT = Duration.ofSeconds(5);
-
     /** A power of two. */
     private static final int JUDGED = 1024;
 
@@ -46,6 +44,7 @@ final class SessionHygiene {
     private final String poolName;
     private final SessionReset when;
     private final HarmlessFunctions harmless;
+    private final Duration limit;
 
     /**
      * Judgements by the hash of the text, each in its one place, the latest wins. Written and read without order: a lost
@@ -53,10 +52,11 @@ final class SessionHygiene {
      */
     private final @Nullable Judged[] judged = new Judged[JUDGED];
 
-    SessionHygiene(String poolName, SessionReset when, HarmlessFunctions harmless) {
+    SessionHygiene(String poolName, SessionReset when, HarmlessFunctions harmless, Duration limit) {
         this.poolName = poolName;
         this.when = when;
         this.harmless = harmless;
+        this.limit = limit;
     }
 
     // ---- in use ----
@@ -84,6 +84,7 @@ final class SessionHygiene {
     /**
      * Makes a session as it was when it was opened.
      *
+     * @param pooled the session, of which nobody has the use any more
      * @param touch the worst of the statements
      * @param used whether any statement was executed
      * @param changed what was changed through JDBC
@@ -91,7 +92,7 @@ final class SessionHygiene {
      * @return false if that is not possible; the session is to be ended
      */
     boolean clean(
-            PgSession session,
+            PooledSession pooled,
             SqlTouch touch,
             boolean used,
             @Nullable ChangedState changed,
@@ -100,15 +101,16 @@ final class SessionHygiene {
             return false;
         }
         if (unwrapped == null) {
-            return cleanNow(session, touch, used, changed, null);
+            return cleanNow(pooled, touch, used, changed, null);
         }
+        PgSession session = pooled.session;
         // Whoever has the driver's connection may have given it to a thread that is in a call at this moment, and the
         // driver would have us wait for its end.
         AtomicBoolean clean = new AtomicBoolean();
         Thread cleaner = Thread.ofVirtual()
                 .name("forgeloom-clean-" + poolName)
                 .start(() -> clean.set(
-                        !session.inCopy() && cleanNow(session, SqlTouch.RESETTABLE, true, changed, unwrapped)));
+                        !session.inCopy() && cleanNow(pooled, SqlTouch.RESETTABLE, true, changed, unwrapped)));
         if (join(cleaner)) {
             return clean.get();
         }
@@ -120,15 +122,15 @@ final class SessionHygiene {
                     "{0}: {1} did not end {2} after its session was aborted",
                     poolName,
                     cleaner.getName(),
-                    LIMIT);
+                    limit);
         }
         return false;
     }
 
     /** False after the time limit, and on an interrupt, whose flag stays set. */
-    private static boolean join(Thread cleaner) {
+    private boolean join(Thread cleaner) {
         try {
-            return cleaner.join(LIMIT);
+            return cleaner.join(limit);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
@@ -136,11 +138,12 @@ final class SessionHygiene {
     }
 
     private boolean cleanNow(
-            PgSession session,
+            PooledSession pooled,
             SqlTouch touch,
             boolean used,
             @Nullable ChangedState changed,
             @Nullable DriverSettings unwrapped) {
+        PgSession session = pooled.session;
         Connection connection = session.connection();
         try {
             boolean asOpened = changed == null && !session.inTransaction() && connection.getAutoCommit();
@@ -150,22 +153,45 @@ final class SessionHygiene {
                 }
                 return true;
             }
+            return reset(pooled, touch, used, changed, unwrapped);
+        } catch (SQLException e) {
+            ConnectionPool.LOG.log(
+                    Level.DEBUG, () -> poolName + ": a released session could not be cleaned and is ended", e);
+            return false;
+        }
+    }
+
+    private boolean reset(
+            PooledSession pooled,
+            SqlTouch touch,
+            boolean used,
+            @Nullable ChangedState changed,
+            @Nullable DriverSettings unwrapped)
+            throws SQLException {
+        PgSession session = pooled.session;
+        Connection connection = session.connection();
+        PoolEvents.Reset event = PoolEvents.beginReset(poolName, pooled.number);
+        ResetKind kind = changed == null && session.inTransaction() ? ResetKind.ROLLBACK : ResetKind.JDBC;
+        boolean clean = false;
+        try {
             int timeout = changed == null ? connection.getNetworkTimeout() : changed.originalNetworkTimeout();
-            connection.setNetworkTimeout(Runnable::run, (int) LIMIT.toMillis());
+            connection.setNetworkTimeout(Runnable::run, (int) limit.toMillis());
             restoreJdbc(session, changed, unwrapped);
             if (needsReset(session, touch, used)) {
+                kind = when instanceof SessionReset.Always ? ResetKind.ALWAYS : ResetKind.TOUCHED;
                 deallocate(session, session.send(RESET));
                 session.dropNotifications();
                 session.acceptReported();
             }
             connection.clearWarnings();
             connection.setNetworkTimeout(Runnable::run, timeout);
-            return !session.inTransaction();
-        } catch (SQLException e) {
-            ConnectionPool.LOG.log(
-                    Level.DEBUG, () -> poolName + ": a released session could not be cleaned and is ended", e);
-            return false;
+            clean = !session.inTransaction();
+        } finally {
+            if (event != null) {
+                event.end(kind, clean);
+            }
         }
+        return clean;
     }
 
     private static void deallocate(PgSession session, List<String> prepared) throws SQLException {

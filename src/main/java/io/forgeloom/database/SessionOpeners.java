@@ -23,9 +23,8 @@ import org.jspecify.annotations.Nullable;
 final class SessionOpeners {
 
     // Each opener goes on as long as more sessions are wanted than there are openers. Nobody who waits is left without:
-    // he
-    // counts himself before he asks, and an opener decides to end, and is uncounted, in one step under the lock under
-    // which he asks.
+    // he counts himself before he asks, and an opener decides to end, and is uncounted, in one step under the lock
+    // under which he asks.
     //
     // While the server cannot be reached (`outage`), one opener alone tries on, with back-off, whatever the number of
     // waiters. It ends when nobody waits any more.
@@ -37,8 +36,6 @@ final class SessionOpeners {
     private static final Duration EARLY_RETRY = Duration.ofMillis(150);
     private static final Duration LAST_RETRY = Duration.ofSeconds(1);
     private static final Duration EARLY = Duration.ofSeconds(10);
-
-    private static final Duration AFTER_DEADLINE = Duration.ofMillis(300);
 
     /** Why no session can be opened, as far as the last attempt tells; {@code sinceNanos} is the first of those in a row. */
     record Outage(SQLException lastError, long sinceNanos) {}
@@ -272,19 +269,5 @@ final class SessionOpeners {
         }
         running.forEach(Thread::interrupt);
         return running;
-    }
-
-    /** Openers were interrupted, which ends a connect at once, unless it looks up a name: that the JDK cannot interrupt. */
-    void join(List<Thread> running, Deadline deadline) throws InterruptedException {
-        for (Thread opener : running) {
-            if (!opener.join(deadline.remaining().plus(AFTER_DEADLINE))) {
-                LOG.log(
-                        Level.WARNING,
-                        "{0} {1}: {2} did not end; it looks up a name",
-                        name,
-                        connector,
-                        opener.getName());
-            }
-        }
     }
 }

@@ -2,13 +2,13 @@ package io.forgeloom.database;
 
 import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.internal.concurrent.Deadline;
-import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
 import io.forgeloom.internal.pg.ServerRole;
 import java.lang.System.Logger.Level;
 import java.lang.ref.ReferenceQueue;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -17,11 +17,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -59,6 +57,7 @@ final class SessionPool {
     private static final Duration LAST_REAP = Duration.ofMillis(200);
 
     private static final Duration AFTER_CANCEL = Duration.ofMillis(500);
+    private static final Duration AFTER_DEADLINE = Duration.ofMillis(150);
 
     private final PgConnector connector;
     private final String name;
@@ -106,7 +105,8 @@ final class SessionPool {
     private final SessionWatch watch;
     private final ReferenceQueue<PooledSession.Claim> dropped = new ReferenceQueue<>();
 
-    SessionPool(String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector) {
+    SessionPool(
+            String name, DatabaseConfig config, int maxSize, int minSize, PgConnector connector, Duration endedHolder) {
         this.name = name;
         this.maxSize = maxSize;
         this.minSize = minSize;
@@ -118,7 +118,7 @@ final class SessionPool {
         this.openers = new SessionOpeners(name, this, config, connector, capacity);
         this.control = new ControlSession(connector);
         this.reaper = new OrphanReaper(name, control);
-        this.watch = new SessionWatch(name, this, control, dropped, SessionWatch.ENDED_HOLDER);
+        this.watch = new SessionWatch(name, this, control, dropped, endedHolder);
     }
 
     /** Takes over the session that the start-up check opened, and opens the rest of the minimum. Called once. */
@@ -262,7 +262,10 @@ final class SessionPool {
     }
 
     PoolStats stats() {
+        // Before the sessions, and cut below: what moves on between two reads is not counted twice.
+        int kept = reaper.placesKept();
         int all = sessions.size();
+        int orphans = Math.min(kept, maxSize - all);
         // A permit wakes waiters of a closed pool and stands for no session.
         int idleNow = isClosed() ? 0 : Math.min(available.availablePermits(), all);
         return new PoolStats(
@@ -270,7 +273,9 @@ final class SessionPool {
                 maxSize,
                 all - idleNow,
                 idleNow,
-                openers.count(),
+                Math.min(openers.count(), maxSize - all - orphans),
+                orphans,
+                control.isOpen() ? 1 : 0,
                 waiters.get(),
                 opened.get(),
                 disposed.get(),
@@ -507,44 +512,58 @@ final class SessionPool {
         }
         List<Thread> opening = openers.close();
         available.release();
+        // What only a name look-up can hold up is waited for no longer than the rest may take.
+        ClosingWait end =
+                new ClosingWait(name, deadline.remaining().plus(AFTER_CANCEL).plus(AFTER_DEADLINE));
         endFreeIfClosed();
         int late = 0;
         List<Backend> aborted = List.of();
         try {
             if (!capacity.tryAcquire(maxSize, deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
                 late = sessions.size();
-                aborted = cancelAndAbort();
+                aborted = cancelAndAbort(end);
             }
-            openers.join(opening, deadline);
         } catch (InterruptedException e) {
             // Whoever interrupts a close wants it over: no more waiting, for anyone.
             late = Math.max(late, sessions.size());
             aborted = abortAll();
-            Thread.currentThread().interrupt();
+            end.interrupted();
         }
-        watch.close();
-        reaper.close(aborted, Deadline.after(LAST_REAP));
+        opening.forEach(end::join);
+        watch.close(end);
+        reaper.close(aborted, end, LAST_REAP);
         control.close();
+        end.restoreInterrupt();
         return late;
     }
 
-    /** A cancel ends the statement on the server, too, where an abort alone would leave it running. */
-    private List<Backend> cancelAndAbort() throws InterruptedException {
-        List<PooledSession> left = List.copyOf(sessions);
+    /**
+     * A cancel ends the statement on the server, too, where an abort alone would leave it running. It opens a connection,
+     * so each has a thread, which this does not wait for: one may look up a name.
+     */
+    private List<Backend> cancelAndAbort(ClosingWait end) throws InterruptedException {
         Deadline patience = Deadline.after(AFTER_CANCEL);
-        try (TaskScope scope = TaskScope.open("forgeloom-cancel-" + name, patience)) {
-            for (PooledSession session : left) {
-                scope.fork("forgeloom-cancel-" + name + "-" + session.number, () -> {
-                    session.session.cancel();
-                    return null;
-                });
-            }
-            scope.join();
-        } catch (ExecutionException | TimeoutException e) {
-            LOG.log(Level.DEBUG, "not every statement could be cancelled", e);
+        List<Thread> cancels = new ArrayList<>();
+        for (PooledSession session : sessions) {
+            cancels.add(Thread.ofVirtual()
+                    .name("forgeloom-cancel-" + name + "-" + session.number)
+                    .start(() -> cancel(session)));
         }
-        boolean done = capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS);
-        return done ? List.of() : abortAll();
+        try {
+            boolean done = capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS);
+            return done ? List.of() : abortAll();
+        } finally {
+            cancels.forEach(Thread::interrupt);
+            cancels.forEach(end::join);
+        }
+    }
+
+    private void cancel(PooledSession session) {
+        try {
+            session.session.cancel();
+        } catch (SQLException e) {
+            LOG.log(Level.DEBUG, name + ": a statement could not be cancelled", e);
+        }
     }
 
     private List<Backend> abortAll() {

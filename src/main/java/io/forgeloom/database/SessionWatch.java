@@ -52,9 +52,6 @@ final class SessionWatch {
     private static final long UPLOAD_BYTES = 256 * 1024;
     private static final long UPLOAD_BUFFER = 4 * 1024 * 1024;
 
-    /** A session that nobody uses and whose holder's thread has ended is taken back after this, if others wait for one. */
-    static final Duration ENDED_HOLDER = Duration.ofSeconds(5);
-
     /** A session inside the read or write that it entered {@code since}. */
     private record Wait(PooledSession session, long since) {
         Backend backend() {
@@ -110,9 +107,9 @@ final class SessionWatch {
         task.start();
     }
 
-    /** Returns when the thread has ended. */
-    void close() {
-        task.close();
+    /** Returns when the thread has ended, or {@code end} will not wait any longer. */
+    void close(ClosingWait end) {
+        end.await(task::stop);
     }
 
     /** Has the free sessions tried that are not trusted, side by side and soon. Never blocks. */

@@ -17,7 +17,10 @@
  *       before anyone else has it; {@link io.forgeloom.database.SessionReset} says what can be seen.
  *   <li>At most {@code maxWaiters} threads wait; one more is refused at once.
  *   <li>A transaction is run again after 40001 and 40P01 only, and never after its COMMIT went unanswered.
- *   <li>An opening that fails, and a close, leave no session and no thread.
+ *   <li>With several {@code primaryUrls}: the server that takes writes is followed within a second of its promotion, and from
+ *       then on no statement and no commit is begun on the old one through this pool (what unwraps the driver's connection
+ *       is not seen).
+ *   <li>An opening that fails, and a close, leave no session and no thread; but a close does not wait for a name look-up.
  * </ul>
  *
  * <h2>Failure</h2>
@@ -26,12 +29,17 @@
  * during COMMIT: {@link io.forgeloom.database.CommitOutcomeUnknownException}, settled by itself where
  * {@link io.forgeloom.database.TransactionOptions#traceCommit()} is set. Network silent: after a second the
  * server is asked, over a session of its own, whether it still works on the silent statement; who is dead is cut, who is slow
- * is not. Thread interrupted: a virtual thread loses the session that it is using, which is the JDK's rule for sockets; the
+ * is not. Primary read-only: its connections end, and whoever writes is told (25006) by which server and since when. Several
+ * {@code primaryUrls}: of servers that are in no recovery the one on the highest timeline is the primary; a timeline that was
+ * overtaken is never gone back to; two servers on one timeline, or none: nobody gets a connection, and the reason names them.
+ * A commit that the old primary confirmed before a change was noticed is what it is there: this side cannot know whether the
+ * new one has it. Thread interrupted: a virtual thread loses the session that it is using, which is the JDK's rule for sockets; the
  * orphaned backend is ended and the session replaced.
  *
  * <h2>Threads</h2>
  * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
- * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-watch-POOL} looks for dead networks
+ * {@code forgeloom-health-POOL} live inside one call, as do {@code forgeloom-search-HOST};
+ * {@code forgeloom-follow-primary-HOST}, one for each of several {@code primaryUrls}, asks that server who it is; {@code forgeloom-watch-POOL} looks for dead networks
  * and {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
  * still, reports leaks, and lives as long as the pool; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
  * Functions run on the caller's thread.

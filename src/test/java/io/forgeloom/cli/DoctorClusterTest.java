@@ -142,7 +142,7 @@ class DoctorClusterTest {
         cluster.primary().execute("CREATE ROLE \"Poor\" LOGIN PASSWORD 'p' CONNECTION LIMIT 7");
         String url = "postgres://Poor:p@127.0.0.1:" + cluster.primary().port() + "/postgres";
 
-        ForgeRun run = ForgeRun.doctor("--url", url, "--pool-size", "8");
+        ForgeRun run = ForgeRun.doctor("--url", url, "--pool-size", "7");
 
         Check privileges = run.check("privileges");
         assertTrue(privileges.note(), run.out());
@@ -153,7 +153,7 @@ class DoctorClusterTest {
 
         cluster.primary().execute("GRANT pg_signal_backend TO \"Poor\"");
         cluster.primary().execute("GRANT CREATE ON SCHEMA public TO \"Poor\"");
-        ForgeRun granted = ForgeRun.doctor("--url", url, "--pool-size", "7");
+        ForgeRun granted = ForgeRun.doctor("--url", url, "--pool-size", "6");
         assertEquals(0, granted.exitCode(), granted.out());
         assertTrue(granted.check("privileges").fine(), granted.out());
     }

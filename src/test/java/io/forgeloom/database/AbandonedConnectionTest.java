@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
@@ -44,14 +45,10 @@ class AbandonedConnectionTest {
 
     /** The collector gives no signal of its own; the pool's count is one. */
     private static void collectUntilFree(Database db) throws InterruptedException {
-        long deadline = System.nanoTime() + SOON.toNanos();
-        while (db.primary().stats().active() > 0) {
-            assertTrue(
-                    System.nanoTime() < deadline,
-                    "not taken back: " + db.primary().stats());
+        Await.until("all taken back", () -> {
             System.gc();
-            Thread.sleep(50);
-        }
+            return db.primary().stats().active() == 0;
+        });
     }
 
     @Test
@@ -98,7 +95,9 @@ class AbandonedConnectionTest {
 
     @Test
     void aThreadThatEndedDoesNotKeepWhatOthersWaitFor(TestDatabase server) throws Exception {
-        try (Database db = open(server, 1)) {
+        Patience patience = new Patience(Duration.ofMillis(800), Patience.DEFAULTS.cleaning());
+        DatabaseConfig config = DatabaseConfig.builder(server.url()).poolSize(1).build();
+        try (Database db = Database.open(config, patience)) {
             AtomicReference<Connection> kept = new AtomicReference<>();
             Thread holder = Thread.ofVirtual()
                     .name("holder")
@@ -106,14 +105,14 @@ class AbandonedConnectionTest {
             assertTrue(holder.join(SOON));
             Thread waiter = Thread.ofVirtual().name("waiter").start(() -> db.withConnection(c -> c.isValid(1)));
             // Another thread goes on with it: as long as it does, it is not abandoned.
-            assertFalse(waiter.join(Duration.ofSeconds(1)));
+            assertFalse(waiter.join(Duration.ofMillis(400)));
             kept.get().createStatement().close();
             assertTrue(kept.get().isValid(1));
             long begin = System.nanoTime();
             assertTrue(waiter.join(SOON));
             long waited = System.nanoTime() - begin;
             assertTrue(
-                    waited >= SessionWatch.ENDED_HOLDER.toNanos() - 1_000_000,
+                    waited >= patience.endedHolder().toNanos() - 1_000_000,
                     "taken away after " + waited / 1_000_000 + " ms");
             SQLException refused =
                     assertThrows(SQLException.class, () -> kept.get().createStatement());

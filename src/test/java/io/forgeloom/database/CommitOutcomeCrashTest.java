@@ -3,6 +3,7 @@ package io.forgeloom.database;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.NeedsCluster;
 import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.PostgresServer;
@@ -47,9 +48,7 @@ class CommitOutcomeCrashTest {
             try (Database db = Database.open(config)) {
                 CompletableFuture<TransactionId> lost = new CompletableFuture<>();
                 Thread client = Thread.ofVirtual().name("client").start(() -> insert(db, lost));
-                while (!"1".equals(server.query(HELD))) {
-                    Thread.sleep(5);
-                }
+                Await.until("the commit under way", () -> "1".equals(server.query(HELD)));
                 server.kill();
                 TransactionId id = lost.get(20, TimeUnit.SECONDS);
                 client.join();

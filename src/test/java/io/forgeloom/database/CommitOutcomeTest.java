@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -49,15 +50,12 @@ class CommitOutcomeTest {
             FOR EACH ROW EXECUTE FUNCTION public.slow()
             """;
 
-    private static void awaitResult(TestDatabase server, String sql) throws SQLException {
-        long deadline = System.nanoTime() + 10_000_000_000L;
-        while (!"1".equals(server.query(sql))) {
-            assertTrue(System.nanoTime() < deadline, "not within 10 s: " + sql);
-        }
+    private static void awaitResult(TestDatabase server, String sql) throws SQLException, InterruptedException {
+        Await.until(sql, () -> "1".equals(server.query(sql)));
     }
 
     /** Once COMMIT is under way, lets its answer get stuck in the network. */
-    private static void stallTheAnswer(TestDatabase server, FaultyLink link) throws SQLException {
+    private static void stallTheAnswer(TestDatabase server, FaultyLink link) throws SQLException, InterruptedException {
         awaitResult(
                 server,
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -76,7 +74,7 @@ class CommitOutcomeTest {
                     stallTheAnswer(server, link);
                     awaitResult(server, "SELECT count(*) FROM public.item");
                     link.cut();
-                } catch (SQLException | AssertionError e) {
+                } catch (SQLException | InterruptedException | AssertionError e) {
                     problem.set(e);
                     link.cut();
                 }
@@ -160,7 +158,7 @@ class CommitOutcomeTest {
                         stallTheAnswer(server, link);
                         link.refuse(true);
                         link.cut();
-                    } catch (SQLException e) {
+                    } catch (SQLException | InterruptedException e) {
                         throw new AssertionError(e);
                     }
                 });

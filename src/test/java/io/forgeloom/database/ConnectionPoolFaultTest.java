@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -23,7 +24,6 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -46,15 +46,6 @@ class ConnectionPoolFaultTest {
                 ResultSet row = statement.executeQuery("SELECT pg_backend_pid()")) {
             row.next();
             return row.getString(1);
-        }
-    }
-
-    /** There is no signal for "is parked in the queue" but the pool's own count. */
-    private static void await(String what, BooleanSupplier condition) throws InterruptedException {
-        long deadline = System.nanoTime() + SOON.toNanos();
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < deadline, "not within " + SOON + ": " + what);
-            Thread.sleep(1);
         }
     }
 
@@ -85,7 +76,7 @@ class ConnectionPoolFaultTest {
                         Thread.ofVirtual().name("waiter-" + i).start(() -> db.withConnection(c -> served.add(number))));
                 Thread waiter = waiters.get(i);
                 // Only the queue is a wait with a limit; to be counted is not yet to be in it.
-                await("waiter " + i + " in the queue", () -> waiter.getState() == Thread.State.TIMED_WAITING);
+                Await.until("waiter " + i + " in the queue", () -> waiter.getState() == Thread.State.TIMED_WAITING);
             }
             held.close();
             join(waiters);
@@ -127,7 +118,7 @@ class ConnectionPoolFaultTest {
             Connection held = db.primary().acquire();
             link.blackhole(false, true);
             Thread waiter = Thread.ofVirtual().name("waiter").start(() -> db.withConnection(c -> ping(c)));
-            await("a connect that hangs", () -> db.primary().stats().connecting() == 1 && link.accepted() == 2);
+            Await.until("a connect that hangs", () -> db.primary().stats().connecting() == 1 && link.accepted() == 2);
             held.close();
             assertTrue(waiter.join(SOON), "the waiter did not take the connection that came back");
             // The close interrupts the hung connect rather than to wait for its 20 s.
@@ -142,7 +133,7 @@ class ConnectionPoolFaultTest {
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(config(link, 5)
                         .connectTimeout(Duration.ofMillis(400))
-                        .poolTimeout(Duration.ofSeconds(2))
+                        .poolTimeout(Duration.ofMillis(900))
                         .build())) {
             Connection held = db.primary().acquire();
             link.blackhole(false, true);
@@ -175,6 +166,7 @@ class ConnectionPoolFaultTest {
             link.refuse(true);
             link.cut();
             long accepted = link.accepted();
+            long openedBefore = db.primary().stats().opened();
             AtomicInteger done = new AtomicInteger();
             List<Thread> waiters = start(200, "waiter", () -> {
                 try {
@@ -185,16 +177,19 @@ class ConnectionPoolFaultTest {
                 }
             });
             // The one who gets the dead connection untried, since it was just used, fails; its thread ends.
-            await("199 waiters", () -> db.primary().stats().waiting() >= 199);
-            await("the outage", () -> !db.primary().isReachable());
-            await("a single opener", () -> db.primary().stats().connecting() == 1);
+            Await.until("199 waiters", () -> db.primary().stats().waiting() >= 199);
+            Await.until("the outage", () -> !db.primary().isReachable());
+            Await.until("a single opener", () -> db.primary().stats().connecting() == 1);
             assertEquals(199, db.primary().stats().waiting());
             link.heal();
             join(waiters);
             assertTrue(done.get() >= 199, "served " + done.get());
             assertTrue(db.primary().isReachable());
-            // The pool's ten, and the one beyond its size that ends what the lost session may have left.
-            assertTrue(link.accepted() - accepted <= 11, "opened " + (link.accepted() - accepted));
+            Await.until("no opener", () -> db.primary().stats().connecting() == 0);
+            long opened = db.primary().stats().opened() - openedBefore;
+            assertTrue(opened <= 10, "opened " + opened);
+            // One more, as ConnectionPool says: beyond its size, to end what the lost session may have left.
+            assertTrue(link.accepted() - accepted <= opened + 1, "connects: " + (link.accepted() - accepted));
         }
     }
 
@@ -202,10 +197,10 @@ class ConnectionPoolFaultTest {
     void theMinimumIsOpenedAtTheStartAndKeptAfterALoss(TestDatabase server) throws Exception {
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(config(link, 10).minPoolSize(3).build())) {
-            await("three idle", () -> db.primary().stats().idle() == 3);
+            Await.until("three idle", () -> db.primary().stats().idle() == 3);
             link.cut();
             // Each dead one is found when it is looked at, and replaced.
-            await("three living", () -> {
+            Await.until("three living", () -> {
                 try {
                     return "x".equals(db.withConnection(c -> ping(c)).replaceAll(".+", "x"))
                             && db.primary().stats().opened() >= 4
@@ -231,7 +226,7 @@ class ConnectionPoolFaultTest {
                     outcome.add(Thread.currentThread().isInterrupted());
                 }
             });
-            await("the waiter", () -> db.primary().stats().waiting() == 1);
+            Await.until("the waiter", () -> db.primary().stats().waiting() == 1);
             waiter.interrupt();
             assertTrue(waiter.join(SOON));
             assertEquals(List.of(AcquireException.Reason.INTERRUPTED, true), outcome);
@@ -285,7 +280,7 @@ class ConnectionPoolFaultTest {
             }
         });
         atWork.await();
-        await("ten waiters", () -> db.primary().stats().waiting() == 10);
+        Await.until("ten waiters", () -> db.primary().stats().waiting() == 10);
         long begin = System.nanoTime();
         db.close();
         long tookMillis = (System.nanoTime() - begin) / 1_000_000;
@@ -297,8 +292,6 @@ class ConnectionPoolFaultTest {
                 failures.stream()
                         .filter(e -> e instanceof AcquireException a && a.reason() == AcquireException.Reason.CLOSED)
                         .count());
-        // The abort frees us, not the server, which would sleep on.
-        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)'");
     }
 
     @Test
@@ -368,12 +361,12 @@ class ConnectionPoolFaultTest {
                     }
                 }
                 // Long enough for some sessions to be opened and used between two cuts.
-                Thread.sleep(50);
+                Thread.sleep(20);
             }
             join(users);
             assertTrue(most.get() <= size, "inside at once: " + most.get());
             assertTrue(
-                    successes.get() > 20 && failures.get() > 0,
+                    successes.get() > 100 && failures.get() > 0,
                     "seed " + seed + ": " + successes + " successes, " + failures + " failures");
             // All places are there: as many at once as the pool has, and no more sessions than that.
             List<Connection> all = new ArrayList<>();

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
@@ -17,7 +18,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.function.BooleanSupplier;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
@@ -33,14 +33,6 @@ class ConnectionPoolLimitsTest {
 
     private static DatabaseConfig.Builder config(TestDatabase server, int poolSize) {
         return DatabaseConfig.builder(server.url()).poolSize(poolSize);
-    }
-
-    private static void await(String what, BooleanSupplier condition) throws InterruptedException {
-        long deadline = System.nanoTime() + SOON.toNanos();
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < deadline, "not within " + SOON + ": " + what);
-            Thread.sleep(1);
-        }
     }
 
     private static List<Connection> takeAll(Database db, int count) {
@@ -70,7 +62,7 @@ class ConnectionPoolLimitsTest {
         try (Database db = Database.open(config(server, 1).maxWaiters(1).build())) {
             Connection held = db.primary().acquire();
             Thread waiter = Thread.ofVirtual().name("waiter").start(() -> db.withConnection(c -> null));
-            await("one in the queue", () -> db.primary().stats().waiting() == 1);
+            Await.until("one in the queue", () -> db.primary().stats().waiting() == 1);
             AcquireException e =
                     assertThrows(AcquireException.class, () -> db.primary().acquire());
             assertEquals(AcquireException.Reason.QUEUE_FULL, e.reason());
@@ -122,7 +114,7 @@ class ConnectionPoolLimitsTest {
                 .build())) {
             closeAll(takeAll(db, 5));
             assertTrue(db.primary().stats().idle() > 2);
-            await("the minimum", () -> db.primary().stats().total() == 2);
+            Await.until("the minimum", () -> db.primary().stats().total() == 2);
             Thread.sleep(300);
             assertEquals(2, db.primary().stats().total());
         }
@@ -135,7 +127,7 @@ class ConnectionPoolLimitsTest {
                 .maxLifetime(Duration.ofMillis(300))
                 .build())) {
             String first = db.withConnection(c -> pid(c));
-            await("another session", () -> db.primary().stats().opened() >= 2);
+            Await.until("another session", () -> db.primary().stats().opened() >= 2);
             Connection held = db.primary().acquire();
             assertFalse(first.equals(pid(held)));
             long closed = db.primary().stats().closed();
@@ -143,7 +135,8 @@ class ConnectionPoolLimitsTest {
             // In use it is left alone; given back it is too old to be kept.
             assertEquals(closed, db.primary().stats().closed());
             held.close();
-            await("the end of the one given back", () -> db.primary().stats().closed() > closed);
+            Await.until(
+                    "the end of the one given back", () -> db.primary().stats().closed() > closed);
         }
     }
 
@@ -155,7 +148,7 @@ class ConnectionPoolLimitsTest {
             Thread.sleep(400);
             assertEquals(pid, db.withConnection(c -> pid(c)), "a living session is kept");
             server.execute("SELECT pg_terminate_backend(" + pid + ", 5000)");
-            await("the dead one gone", () -> db.primary().stats().total() == 0);
+            Await.until("the dead one gone", () -> db.primary().stats().total() == 0);
         }
     }
 
@@ -168,7 +161,7 @@ class ConnectionPoolLimitsTest {
             Connection other = db.primary().acquire();
             AcquireException e =
                     assertThrows(AcquireException.class, () -> db.primary().acquire(Duration.ofMillis(20)));
-            assertTrue(e.getMessage().contains("dedicated notify-bus for "), e.getMessage());
+            assertTrue(e.getMessage().contains("(dedicated notify-bus) for "), e.getMessage());
             other.close();
             bus.close();
             assertEquals(List.of(), db.primary().stats().dedicated());
@@ -210,7 +203,7 @@ class ConnectionPoolLimitsTest {
                         awaitHere(end);
                         return null;
                     }));
-            await("a report", () -> !reports.isEmpty());
+            Await.until("a report", () -> !reports.isEmpty());
             Thread.sleep(150);
             end.countDown();
             assertTrue(leaker.join(SOON));
@@ -250,11 +243,12 @@ class ConnectionPoolLimitsTest {
             }
         });
         running.await();
-        while (!"1"
-                .equals(server.query("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)'"
-                        + " AND state = 'active' AND datname = current_database()"))) {
-            Thread.onSpinWait();
-        }
+        Await.until(
+                "the sleeping query",
+                () -> "1"
+                        .equals(server.query("SELECT count(*) FROM pg_stat_activity"
+                                + " WHERE query = 'SELECT pg_sleep(30)' AND state = 'active'"
+                                + " AND datname = current_database()")));
         long begin = System.nanoTime();
         db.close(Duration.ofMillis(200));
         long tookMillis = (System.nanoTime() - begin) / 1_000_000;

@@ -143,13 +143,14 @@ class DeadNetworkTest {
 
     @Test
     void whatIsSlowAndAliveIsNotCut(TestDatabase server) throws Exception {
+        // Three seconds are two looks at each: after one second of silence, and after two.
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(config(link, 8))) {
             link.delay(Duration.ofMillis(20));
             ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
             List<Thread> users = new ArrayList<>();
             List<ConnectionFunction<Object, RuntimeException>> slow = List.of(
-                    c -> run(c, "SELECT pg_sleep(5)"),
+                    c -> run(c, "SELECT pg_sleep(3)"),
                     c -> {
                         // Some seconds of transfer, during which the backend waits for its client most of the time.
                         try (Statement statement = c.createStatement();
@@ -168,7 +169,7 @@ class DeadNetworkTest {
                             statement.setFetchSize(2);
                             try (ResultSet rows = statement.executeQuery("SELECT generate_series(1, 10)")) {
                                 while (rows.next()) {
-                                    Thread.sleep(400);
+                                    Thread.sleep(250);
                                 }
                             }
                             return true;
@@ -179,7 +180,7 @@ class DeadNetworkTest {
                     c -> {
                         run(c, "LISTEN nothing_comes");
                         // In a read for seconds, with an idle backend, and nothing is wrong.
-                        return c.unwrap(PGConnection.class).getNotifications(4_000);
+                        return c.unwrap(PGConnection.class).getNotifications(3_000);
                     });
             for (ConnectionFunction<Object, RuntimeException> function : slow) {
                 users.add(Thread.ofVirtual().name("slow-" + users.size()).start(() -> {

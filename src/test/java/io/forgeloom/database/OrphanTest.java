@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
@@ -41,13 +42,8 @@ class OrphanTest {
         }
     }
 
-    /** What this measures is the state of another process: the only signal is to ask it. */
-    private static void awaitSleepers(Connection observer, int count, Duration timeout) throws Exception {
-        long deadline = System.nanoTime() + timeout.toNanos();
-        while (sleepers(observer) != count) {
-            assertTrue(System.nanoTime() < deadline, "not " + count + " sleeping backends within " + timeout);
-            Thread.sleep(1);
-        }
+    private static void awaitSleepers(Connection observer, int count) throws Exception {
+        Await.until(count + " sleeping backends", () -> sleepers(observer) == count);
     }
 
     private static Thread sleeper(Database db) {
@@ -70,11 +66,11 @@ class OrphanTest {
             long worst = 0;
             for (int i = 0; i < 5; i++) {
                 Thread victim = sleeper(db);
-                awaitSleepers(observer, 1, SOON);
+                awaitSleepers(observer, 1);
                 int suspicion = db.primary().suspicion();
                 long begin = System.nanoTime();
                 victim.interrupt();
-                awaitSleepers(observer, 0, SOON);
+                awaitSleepers(observer, 0);
                 worst = Math.max(worst, System.nanoTime() - begin);
                 assertTrue(victim.join(SOON));
                 assertEquals(suspicion, db.primary().suspicion(), "an interrupt says nothing about the server");
@@ -96,7 +92,7 @@ class OrphanTest {
             for (int i = 0; i < 4; i++) {
                 victims.add(sleeper(db));
             }
-            awaitSleepers(observer, 4, SOON);
+            awaitSleepers(observer, 4);
             victims.forEach(Thread::interrupt);
             // Whoever gets a connection now has the place of a backend that is gone.
             List<Connection> held = new ArrayList<>();

@@ -28,6 +28,7 @@ final class PoolConservation {
         PoolStats stats = pool.stats();
         assertEquals(size, stats.active(), stats.toString());
         assertEquals(0, stats.waiting(), stats.toString());
+        assertEquals(0, stats.idle() + stats.connecting() + stats.orphaned(), stats.toString());
         assertThrows(AcquireException.class, () -> pool.acquire(Duration.ZERO));
         for (Connection connection : all) {
             connection.close();

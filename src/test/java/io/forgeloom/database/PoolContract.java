@@ -29,7 +29,7 @@ record PoolContract(List<Case> cases) {
     /** What a step does; each with its words, as a pattern, where {@code NAME} is a connection or a thread. */
     enum Verb {
         ACQUIRE("acquire", "NAME( within DURATION)?( interrupted)?"),
-        TRY_ACQUIRE("tryAcquire", "NAME"),
+        TRY_ACQUIRE("tryAcquire", "NAME( soon)?"),
         DEDICATE("dedicate", "NAME as NAME"),
         RELEASE("release", "NAME"),
         SQL("sql", "NAME .+"),

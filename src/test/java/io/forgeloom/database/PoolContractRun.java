@@ -134,10 +134,7 @@ final class PoolContractRun implements AutoCloseable {
         try {
             return switch (step.verb()) {
                 case ACQUIRE -> acquire(step, words);
-                case TRY_ACQUIRE -> {
-                    Optional<Connection> taken = pool.tryAcquire();
-                    yield taken.isPresent() ? taken(step, words[0], taken.get()) : "none";
-                }
+                case TRY_ACQUIRE -> tryAcquire(step, words);
                 case DEDICATE -> taken(step, words[0], pool.acquireDedicated(words[2]));
                 default -> {
                     act(step, words);
@@ -154,6 +151,16 @@ final class PoolContractRun implements AutoCloseable {
                             .anyMatch(state -> String.valueOf(e.getSQLState()).startsWith(state));
             return meant ? expected : "fails " + e.getSQLState() + ", " + e.getMessage();
         }
+    }
+
+    private String tryAcquire(Step step, String[] words) throws InterruptedException {
+        Optional<Connection> taken = pool.tryAcquire();
+        for (long begin = System.nanoTime();
+                taken.isEmpty() && words.length > 1 && System.nanoTime() - begin < PATIENCE.toNanos();
+                taken = pool.tryAcquire()) {
+            Thread.sleep(1);
+        }
+        return taken.isPresent() ? taken(step, words[0], taken.get()) : "none";
     }
 
     private String acquire(Step step, String[] words) {

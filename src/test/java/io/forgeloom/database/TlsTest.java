@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.NeedsCluster;
 import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.TestDatabase;
@@ -61,18 +62,16 @@ class TlsTest {
     static void startServerWithItsOwnAuthority() throws Exception {
         authority("ours");
         authority("theirs");
-        keytool("server", "-genkeypair -keyalg EC -groupname secp256r1 -validity 2 -dname CN=localhost");
-        keytool("server", "-certreq -file " + folder.resolve("server.csr"));
-        keytool(
-                "ours",
-                "-gencert -rfc -validity 2 -ext SAN=dns:localhost -infile " + folder.resolve("server.csr")
-                        + " -outfile " + folder.resolve("server.pem"));
+        keytool("ours", "server", "-ext SAN=dns:localhost -dname CN=localhost -signer ours");
         cluster = PostgresCluster.builder().requirePassword().start();
         // Through the server, so that the files belong to whom it runs as.
-        putIntoDataFolder("server.crt", Files.readString(folder.resolve("server.pem")));
-        putIntoDataFolder("server.key", pem("PRIVATE KEY", privateKeyOf("server")));
+        putIntoDataFolder(
+                "server.crt",
+                pem("CERTIFICATE", store("ours").getCertificate("server").getEncoded()));
+        putIntoDataFolder("server.key", pem("PRIVATE KEY", privateKeyOf("ours", "server")));
         cluster.primary().execute("ALTER SYSTEM SET ssl = on");
-        cluster.primary().restart();
+        cluster.primary().execute("SELECT pg_reload_conf()");
+        Await.until("TLS", () -> "on".equals(cluster.primary().query("SHOW ssl")));
     }
 
     @AfterAll
@@ -94,17 +93,22 @@ class TlsTest {
     }
 
     private static void authority(String name) throws Exception {
-        keytool(name, "-genkeypair -keyalg EC -groupname secp256r1 -validity 2 -ext bc:c -dname CN=Authority-" + name);
-        Files.writeString(folder.resolve(name + ".pem"), pem("CERTIFICATE", certificateOf(name)));
+        keytool(name, name, "-ext bc:c -dname CN=Authority-" + name);
+        Files.writeString(
+                folder.resolve(name + ".pem"),
+                pem("CERTIFICATE", store(name).getCertificate(name).getEncoded()));
     }
 
-    /** Runs the JDK's keytool on a store and an entry of one name; nothing else that makes certificates is in every JDK. */
-    private static void keytool(String name, String arguments) throws Exception {
+    /** Makes a key in a store with the JDK's keytool; nothing else that makes certificates is in every JDK. */
+    private static void keytool(String store, String alias, String arguments) throws Exception {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+        // A second less for each start.
+        command.addAll(List.of("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"));
+        command.addAll(List.of("-genkeypair", "-keyalg", "EC", "-groupname", "secp256r1", "-validity", "2"));
         command.addAll(List.of(arguments.split(" ")));
-        command.addAll(List.of("-alias", name, "-storetype", "PKCS12", "-storepass", STORE_PASSWORD));
-        command.addAll(List.of("-keystore", folder.resolve(name + ".p12").toString()));
+        command.addAll(List.of("-alias", alias, "-storetype", "PKCS12", "-storepass", STORE_PASSWORD));
+        command.addAll(List.of("-keystore", folder.resolve(store + ".p12").toString()));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, process.waitFor(), said);
@@ -114,12 +118,8 @@ class TlsTest {
         return KeyStore.getInstance(folder.resolve(name + ".p12").toFile(), STORE_PASSWORD.toCharArray());
     }
 
-    private static byte[] certificateOf(String name) throws Exception {
-        return store(name).getCertificate(name).getEncoded();
-    }
-
-    private static byte[] privateKeyOf(String name) throws Exception {
-        return store(name).getKey(name, STORE_PASSWORD.toCharArray()).getEncoded();
+    private static byte[] privateKeyOf(String store, String alias) throws Exception {
+        return store(store).getKey(alias, STORE_PASSWORD.toCharArray()).getEncoded();
     }
 
     private static String pem(String what, byte[] content) {
@@ -305,9 +305,9 @@ class TlsTest {
     }
 
     private void awaitActiveQuery() throws Exception {
-        while (database.connections().stream().noneMatch(line -> line.contains("active: SELECT pg_sleep"))) {
-            Thread.sleep(10);
-        }
+        Await.until(
+                "the sleeping query",
+                () -> database.connections().stream().anyMatch(line -> line.contains("active: SELECT pg_sleep")));
     }
 
     /** The server notices a client that is gone only when it has something to say. */

@@ -298,7 +298,8 @@ class TouchClassifierTest {
 
     @Test
     void aTextIsJudgedOnceAndAnotherOneInItsPlaceIsNotTakenForIt() {
-        SessionHygiene hygiene = new SessionHygiene("test", SessionReset.whenTouched(), harmless);
+        SessionHygiene hygiene =
+                new SessionHygiene("test", SessionReset.whenTouched(), harmless, Patience.DEFAULTS.cleaning());
         // "Aa" and "BB" have one hash.
         String plain = "SELECT 'Aa' -- x";
         String other = "SELECT 'BB' -- x";

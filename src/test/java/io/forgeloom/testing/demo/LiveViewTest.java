@@ -30,7 +30,7 @@ class LiveViewTest {
             45,
             678,
             90,
-            new PoolStats("primary", 1000, 600, 300, 4, 19_000, 0, 0, 0, List.of()),
+            new PoolStats("primary", 1000, 600, 300, 4, 0, 0, 19_000, 0, 0, 0, List.of()),
             ServerState.RECOVERING,
             4_000_000_000L,
             new Event(1, true, "a line\nof the log\u001b[2J, d\u00e9j\u00e0 vu \u65e5\u672c, " + "long ".repeat(40)));

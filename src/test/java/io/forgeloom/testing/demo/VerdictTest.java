@@ -18,7 +18,7 @@ class VerdictTest {
 
     private static final Bank.Audit MONEY = new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 0);
     private static final Findings.Settled SETTLED = new Findings.Settled(1, 0, 0, 0);
-    private static final PoolStats CLOSED = new PoolStats("primary", 20, 0, 0, 0, 0, 40, 40, 0, List.of());
+    private static final PoolStats CLOSED = new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 40, 40, 0, List.of());
 
     /** Two clients: committed, not committed, unknown, each. */
     private final List<Journal> journals = List.of(
@@ -84,8 +84,8 @@ class VerdictTest {
         String rule = "no connection leaked";
         assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true)));
         for (PoolStats left : List.of(
-                new PoolStats("primary", 20, 1, 0, 0, 0, 40, 40, 0, List.of()),
-                new PoolStats("primary", 20, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
+                new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
+                new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
             assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true)));
         }
     }

@@ -1,0 +1,77 @@
+package io.forgeloom.database;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.forgeloom.error.DatabaseException;
+import io.forgeloom.testing.FaultyLink;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.ThreadLeaks;
+import io.forgeloom.testing.WithDatabase;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What it costs this process that many wait for a server that is not there. */
+@Tag("long")
+@Timeout(120)
+@WithDatabase(expectNoConnections = true)
+@ExtendWith(ThreadLeaks.class)
+class DeadServerCostTest {
+
+    private static final int WAITERS = 10_000;
+    private static final Duration SETTLING = Duration.ofSeconds(5);
+    private static final Duration MEASURED = Duration.ofSeconds(20);
+
+    @Test
+    void tenThousandWaitersCostAtMostOneHundredthOfAProcessor(TestDatabase server) throws Exception {
+        OperatingSystemMXBean process = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+        AtomicInteger refused = new AtomicInteger();
+        List<Thread> waiters = new ArrayList<>();
+        try (FaultyLink link = FaultyLink.to(server)) {
+            try (Database db = Database.open(
+                    DatabaseConfig.builder(link.url()).poolSize(10).build())) {
+                link.refuse(true);
+                link.cut();
+                // Finds out that the one session is dead.
+                assertThrows(
+                        DatabaseException.class,
+                        () -> db.withConnection(c -> c.createStatement().execute("SELECT 1")));
+                for (int i = 0; i < WAITERS; i++) {
+                    waiters.add(Thread.ofVirtual().name("waiter-" + i).start(() -> {
+                        try {
+                            db.primary().acquire(Duration.ofSeconds(90)).close();
+                        } catch (AcquireException e) {
+                            refused.incrementAndGet();
+                        } catch (Exception e) {
+                            throw new IllegalStateException(e);
+                        }
+                    }));
+                }
+                Thread.sleep(SETTLING);
+                int waiting = db.primary().stats().waiting();
+                long cpu = process.getProcessCpuTime();
+                long begin = System.nanoTime();
+                Thread.sleep(MEASURED);
+                double share = (double) (process.getProcessCpuTime() - cpu) / (System.nanoTime() - begin);
+                System.out.printf(
+                        Locale.ROOT, "%,d waiters on a dead server: %.2f %% of a core%n", waiting, 100 * share);
+                assertTrue(waiting >= WAITERS - 1, waiting + " wait");
+                assertTrue(share <= 0.01, "share of a core: " + share);
+            }
+            for (Thread waiter : waiters) {
+                assertTrue(waiter.join(Duration.ofSeconds(10)), waiter + " is stuck");
+            }
+            assertEquals(WAITERS, refused.get(), "the close refuses all that wait");
+        }
+    }
+}
