@@ -372,6 +372,15 @@ final class ConnectionHandle extends WrappedConnection {
             boolean asked = touch != SqlTouch.NONE || (changed != null && changed.isReadOnlyChanged());
             return pool.writeRefused(session, failure, asked);
         }
+        if (!isReleased()
+                && SqlState.SERIALIZATION_FAILURE.equals(failure.getSQLState())
+                && session.session.isStandby()) {
+            // A standby serialises nothing, so this is a conflict with what it replays, in whatever language. It may
+            // have
+            // ended the session as well, which the driver does not notice before the next statement, of the next user.
+            lost = true;
+            pool.conflicted(session, failure);
+        }
         if (isReleased() || !SqlState.isSessionLost(failure.getSQLState())) {
             return failure;
         }

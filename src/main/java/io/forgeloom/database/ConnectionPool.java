@@ -77,7 +77,7 @@ public final class ConnectionPool implements DataSource {
         this.slowStatementNanos = config.slowStatementThreshold().toNanos();
     }
 
-    void start(PgSession first) {
+    void start(@Nullable PgSession first) {
         sessions.start(first);
         upkeep.start();
     }
@@ -174,6 +174,23 @@ public final class ConnectionPool implements DataSource {
         boolean servers = role == ServerRole.STANDBY
                 || (role == ServerRole.READ_ONLY && (!asked || session.role == ServerRole.READ_ONLY));
         return servers ? sessions.listener().writeRefused(role, failure) : failure;
+    }
+
+    void distrust() {
+        sessions.distrust();
+    }
+
+    boolean isSilentFor(Duration silence) {
+        return sessions.isSilentFor(silence);
+    }
+
+    void cutSilent(String why) {
+        sessions.cutSilent(why);
+    }
+
+    /** The server cancelled a statement of {@code session} for the sake of what it replays. */
+    void conflicted(PooledSession session, SQLException failure) {
+        sessions.listener().conflicted("session #" + session.number + ": " + failure.getMessage());
     }
 
     // ---- acquire and release ----
@@ -319,7 +336,7 @@ public final class ConnectionPool implements DataSource {
         try {
             PooledSession session = sessions.take(deadline);
             if (session == null) {
-                throw refusals.refusal(refusals.reasonNow(), begin, null);
+                throw refusals.refusal(refusals.reasonNow(deadline.expired()), begin, null);
             }
             return session;
         } catch (InterruptedException e) {
@@ -337,7 +354,11 @@ public final class ConnectionPool implements DataSource {
         }
         boolean due =
                 session.trusted != sessions.suspicion() || now - session.lastTriedNanos() >= validateAfterIdleNanos;
-        return !testBeforeAcquire || !due || isAlive(session, Deadline.after(patience));
+        if (!testBeforeAcquire || !due) {
+            return true;
+        }
+        sessions.doubt();
+        return isAlive(session, Deadline.after(patience));
     }
 
     /** Asks the server, and waits for the answer until the deadline, or one second, whichever is first. */

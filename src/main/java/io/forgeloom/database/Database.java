@@ -46,7 +46,8 @@ public final class Database implements AutoCloseable {
     /**
      * Connects to all servers of the configuration at the same time and checks that each is one to work with: PostgreSQL
      * 18 or later, no pooler in between, and a primary that accepts writes. Takes at most twice
-     * {@link DatabaseConfig#connectTimeout()}. If anything fails, nothing stays open.
+     * {@link DatabaseConfig#connectTimeout()}. If anything fails, nothing stays open; a replica that cannot be reached is
+     * no failure if {@link ReplicaOptions.Builder#atStart} says so.
      *
      * @throws ServerCheckException if a server is not fit; it says which, what was found and what is required
      * @throws DatabaseException if a server cannot be reached or refuses the login
@@ -61,8 +62,9 @@ public final class Database implements AutoCloseable {
         Objects.requireNonNull(config, "config");
         List<ServerStart> servers = ServerStart.all(config);
         ServerStart.check(servers, config);
-        List<ConnectionPool> pools =
-                servers.stream().map(server -> server.newPool(config, patience)).toList();
+        List<ConnectionPool> pools = servers.stream()
+                .map(server -> server.newPool(config, patience, servers.get(0)))
+                .toList();
         List<Replica> replicas = pools.stream()
                 .skip(1)
                 .map(pool -> new Replica(pool, config.replicaOptions()))
@@ -70,6 +72,9 @@ public final class Database implements AutoCloseable {
         ConnectionPool primary = pools.get(0);
         PrimaryFollower follower = servers.get(0).newFollower(primary, new PrimaryRole(primary));
         Database database = new Database(config, primary, follower, replicas);
+        for (int i = 0; i < replicas.size(); i++) {
+            servers.get(i + 1).tell(replicas.get(i), config);
+        }
         for (int i = 0; i < pools.size(); i++) {
             servers.get(i).start(pools.get(i));
         }
@@ -93,7 +98,8 @@ public final class Database implements AutoCloseable {
      * {@link DatabaseConfig#readFromReplica()} is off. What a replica shows may be behind the primary.
      *
      * <p>A replica leaves the rotation the moment that a connection to it fails, is tried at once by a thread of its own,
-     * and comes back when it answers. While it is down its pool refuses everyone at once; nobody waits there.
+     * and comes back when it answers. One that hangs leaves it within a second of somebody waiting for it. While it is
+     * down its pool refuses everyone at once; nobody waits there.
      */
     public ConnectionPool readPool() {
         return router.choose();

@@ -17,6 +17,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,6 +45,7 @@ final class OrphanReaper {
 
     private final String name;
     private final ControlSession control;
+    private final BooleanSupplier unreachable;
     private final ReentrantLock lock = new ReentrantLock();
 
     // Guarded by the lock.
@@ -51,15 +53,20 @@ final class OrphanReaper {
     private @Nullable Thread reaper;
     private boolean closed;
 
+    /** From the last time that the server was known to be unreachable: no orphan is given up before. */
+    private Deadline giveUpNone = Deadline.after(Duration.ZERO);
+
     /** Those that watch the clock for a place; each removes itself. */
     private final Set<Thread> keepers = ConcurrentHashMap.newKeySet();
 
     /** Places that are kept; a place is uncounted before it can be taken again. */
     private final AtomicInteger placesKept = new AtomicInteger();
 
-    OrphanReaper(String name, ControlSession control) {
+    /** {@code unreachable} tells when there is nobody to ask; orphans are kept meanwhile. */
+    OrphanReaper(String name, ControlSession control, BooleanSupplier unreachable) {
         this.name = name;
         this.control = control;
+        this.unreachable = unreachable;
     }
 
     /** How many places are kept for orphans. */
@@ -124,7 +131,8 @@ final class OrphanReaper {
         long pause = FIRST_PAUSE;
         try {
             for (List<Orphan> batch = next(); !batch.isEmpty(); batch = next()) {
-                pause = end(batch) ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
+                boolean progress = !isUnreachable() && end(batch);
+                pause = progress ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
                 TimeUnit.NANOSECONDS.sleep(pause);
             }
         } catch (InterruptedException e) {
@@ -136,12 +144,26 @@ final class OrphanReaper {
         }
     }
 
+    private boolean isUnreachable() {
+        if (!unreachable.getAsBoolean()) {
+            return false;
+        }
+        lock.lock();
+        try {
+            giveUpNone = Deadline.after(GIVE_UP);
+        } finally {
+            lock.unlock();
+        }
+        return true;
+    }
+
     /** All orphans that are left; if there are none, this thread is not the reaper any more. */
     private List<Orphan> next() {
         lock.lock();
         try {
             orphans.removeIf(orphan -> {
-                if (orphan.giveUp.expired()) {
+                boolean givenUp = orphan.giveUp.expired() && giveUpNone.expired();
+                if (givenUp) {
                     ConnectionPool.LOG.log(
                             Level.WARNING,
                             "{0}: backend {1} lost its client and could not be ended within {2} ms; left to the server",
@@ -149,7 +171,7 @@ final class OrphanReaper {
                             orphan.backend.pid(),
                             GIVE_UP.toMillis());
                 }
-                return orphan.giveUp.expired();
+                return givenUp;
             });
             if (orphans.isEmpty()) {
                 reaper = null;

@@ -33,12 +33,13 @@ final class Refusals {
         this.maxWaiters = config.maxWaiters();
     }
 
-    /** Why there is none, as far as the pool can tell now. */
-    Reason reasonNow() {
+    /** Why there is none, as far as the pool can tell now; {@code expired} tells whether the wait was over by the clock. */
+    Reason reasonNow(boolean expired) {
         if (sessions.isClosed()) {
             return Reason.CLOSED;
         }
-        if (sessions.refusing() != null) {
+        // One whose wait was cut short was refused, even if the server is back meanwhile.
+        if (sessions.refusing() != null || !expired) {
             return Reason.SERVER_DOWN;
         }
         PoolStats now = sessions.stats();

@@ -1,9 +1,9 @@
 package io.forgeloom.database;
 
 import io.forgeloom.database.ReplicaStatus.State;
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Backoff;
-import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgSession;
 import io.forgeloom.internal.pg.ServerRole;
@@ -13,8 +13,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +26,14 @@ final class Replica implements ServerListener, AutoCloseable {
     // prober; only a probe that succeeds takes it in again. So no user ever waits to find out what the pool knows, and
     // a
     // false alarm costs the others a few milliseconds of its share.
+    //
+    // A server that hangs gives no evidence, it gives nothing. So whoever begins to wait for it says so (doubted), and
+    // if
+    // somebody has waited for a moment the prober asks. An answer that is late is evidence, none within PROBE_TIMEOUT
+    // is a
+    // verdict: it is DOWN, and everybody who queues there is refused. Those who wait inside a query are cut when a
+    // second
+    // probe finds the same.
 
     private static final System.Logger LOG = ConnectionPool.LOG;
 
@@ -35,7 +41,12 @@ final class Replica implements ServerListener, AutoCloseable {
     static final Duration PROBE_TIMEOUT = Duration.ofSeconds(1);
 
     private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
-    private static final Duration LAST_RETRY = Duration.ofSeconds(4);
+
+    /** With a probe before it that hung, a server is asked again within 4 s of being reachable. */
+    private static final Duration LAST_RETRY = Duration.ofSeconds(3);
+
+    /** How long a replica stays out that cancelled a read: about what it replays in one go. */
+    private static final Duration CONFLICT_PAUSE = Duration.ofSeconds(1);
 
     /** What the probe asks; the position as a number, null on a server that is in no recovery. */
     private static final String PROBE = """
@@ -59,8 +70,10 @@ final class Replica implements ServerListener, AutoCloseable {
 
     private final ConnectionPool pool;
     private final Duration interval;
+    private final ProbePatience patience;
     private final BackgroundTask prober;
-    private final Semaphore wake = new Semaphore(0);
+
+    private final ProbeDemand probes;
 
     /** Guards the change of {@link #standing}; nothing blocks under it. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -71,13 +84,28 @@ final class Replica implements ServerListener, AutoCloseable {
     /** Set once, before the prober is started. */
     private Runnable onChange = () -> {};
 
-    /** Counts the evidence, so that a probe that began before does not overrule it. Guarded by the lock. */
+    // Guarded by the lock.
+
+    /** Counts the evidence, so that a probe that began before does not overrule it. */
     private long suspicions;
+
+    private long conflictOverNanos = System.nanoTime();
+
+    /** What a start-up check would have asked, if the server could not be reached then; null once it is answered. */
+    private volatile ControlSession.@Nullable Question<HarmlessFunctions> firstCheck;
+
+    // Confined to the prober.
+    private final Backoff backoff = new Backoff(FIRST_RETRY, LAST_RETRY);
+
+    /** How many probes in a row got no answer at all, not even a refusal. */
+    private int silences;
 
     Replica(ConnectionPool pool, ReplicaOptions options) {
         this.pool = pool;
         this.interval = options.probeInterval();
         this.standing = new Standing(State.IN_ROTATION, Instant.now(), "it passed the start-up check");
+        this.probes = new ProbeDemand(pool);
+        this.patience = new ProbePatience(pool.name(), PROBE_TIMEOUT);
         pool.listen(this);
         this.prober = new BackgroundTask("forgeloom-probe-" + pool.name(), this::run);
     }
@@ -93,6 +121,17 @@ final class Replica implements ServerListener, AutoCloseable {
     /** Whom to tell when it enters or leaves the rotation. */
     void onChange(Runnable listener) {
         onChange = listener;
+    }
+
+    /**
+     * It could not be reached when the database was opened. To be called before the start, of the pool as well.
+     *
+     * @param check what to ask when it first answers
+     */
+    void absentAtStart(String reason, ControlSession.Question<HarmlessFunctions> check) {
+        firstCheck = check;
+        pool.refuse(reason);
+        enter(State.DOWN, reason);
     }
 
     void start() {
@@ -124,14 +163,11 @@ final class Replica implements ServerListener, AutoCloseable {
         lock.lock();
         try {
             suspicions++;
-            if (standing.state == State.IN_ROTATION) {
-                standing = new Standing(State.SUSPECT, Instant.now(), evidence);
-            }
         } finally {
             lock.unlock();
         }
-        onChange.run();
-        wake.release();
+        suspend(evidence);
+        probes.demand();
     }
 
     @Override
@@ -139,7 +175,43 @@ final class Replica implements ServerListener, AutoCloseable {
         if (!standby) {
             enter(State.NOT_A_REPLICA, "it reports that it is a standby no more: it was promoted");
         }
-        wake.release();
+        probes.demand();
+    }
+
+    @Override
+    public void conflicted(String evidence) {
+        lock.lock();
+        try {
+            if (standing.state != State.IN_ROTATION && standing.state != State.SUSPECT) {
+                return;
+            }
+            conflictOverNanos = System.nanoTime() + CONFLICT_PAUSE.toNanos();
+        } finally {
+            lock.unlock();
+        }
+        enter(State.CONFLICT, evidence);
+        probes.demand();
+    }
+
+    @Override
+    public void doubted() {
+        if (standing.state == State.IN_ROTATION) {
+            probes.doubt();
+        }
+    }
+
+    /** Out of the rotation until the probe that follows has its answer. */
+    private void suspend(String reason) {
+        lock.lock();
+        try {
+            if (standing.state != State.IN_ROTATION) {
+                return;
+            }
+            become(State.SUSPECT, reason);
+        } finally {
+            lock.unlock();
+        }
+        onChange.run();
     }
 
     @Override
@@ -153,36 +225,73 @@ final class Replica implements ServerListener, AutoCloseable {
     // ---- probing ----
 
     private void run(BooleanSupplier stopRequested) throws InterruptedException {
-        Backoff backoff = new Backoff(FIRST_RETRY, LAST_RETRY);
+        long due = System.nanoTime() + (standing.state == State.DOWN ? backoff.nextNanos() : 0);
         while (!stopRequested.getAsBoolean()) {
-            long pause = standing.state == State.DOWN ? backoff.nextNanos() : interval.toNanos();
-            boolean woken = wake.tryAcquire(pause, TimeUnit.NANOSECONDS);
-            wake.drainPermits();
-            if (woken && standing.state == State.DOWN) {
-                // Known already: whatever still breaks there is no reason to try sooner.
-                continue;
-            }
+            // While it is down, whatever still breaks there is no reason to try sooner.
+            probes.await(due, () -> standing.state == State.DOWN);
             probe();
-            if (standing.state == State.IN_ROTATION) {
-                backoff = new Backoff(FIRST_RETRY, LAST_RETRY);
-            }
+            due = System.nanoTime() + pauseNanos();
         }
+    }
+
+    private long pauseNanos() {
+        return switch (standing.state) {
+            case DOWN -> silences == 1 ? 0 : backoff.nextNanos();
+            case CONFLICT -> Math.max(0, conflictLeftNanos());
+            default -> interval.toNanos();
+        };
     }
 
     private void probe() throws InterruptedException {
         long before = suspicionsNow();
+        long begin = System.nanoTime();
         try {
-            Found found = pool.control().ask(Replica::look, Deadline.after(PROBE_TIMEOUT));
+            Found found = patience.ask(pool.control(), this::checkAndLook, this::late);
+            probes.answered();
+            silences = 0;
             replay = found.replay;
             pool.admit();
             judge(found, before);
-        } catch (SQLException e) {
+            if (standing.state == State.IN_ROTATION) {
+                backoff.reset();
+            }
+        } catch (SQLException | ServerCheckException e) {
             replay = null;
-            String reason = "it does not answer a probe: " + e.getMessage();
+            boolean silence = System.nanoTime() - begin >= PROBE_TIMEOUT.toNanos() * 9 / 10;
+            silences = silence ? silences + 1 : 0;
+            String reason = reasonOf(e, silence);
             enter(State.DOWN, reason);
             // Those who wait there go elsewhere.
             pool.refuse(reason);
+            if (silences > 1) {
+                pool.cutSilent(reason);
+            }
         }
+    }
+
+    private void late() {
+        suspend("its answer to a probe is late");
+        // One of the free sessions each would otherwise cost a user his wait.
+        pool.distrust();
+    }
+
+    private static String reasonOf(Exception failure, boolean silence) {
+        if (silence) {
+            return "it did not answer a probe within " + PROBE_TIMEOUT.toMillis() + " ms: " + failure.getMessage();
+        }
+        if (SqlState.CANNOT_CONNECT_NOW.equals(SqlState.of(failure))) {
+            return "it is starting up, or shutting down: " + failure.getMessage();
+        }
+        return "a probe failed: " + failure.getMessage();
+    }
+
+    private Found checkAndLook(PgSession session) throws SQLException {
+        ControlSession.Question<HarmlessFunctions> check = firstCheck;
+        if (check != null) {
+            pool.hygiene().learn(check.ask(session));
+            firstCheck = null;
+        }
+        return look(session);
     }
 
     private static Found look(PgSession session) throws SQLException {
@@ -200,10 +309,21 @@ final class Replica implements ServerListener, AutoCloseable {
     private void judge(Found found, long suspicionsBefore) {
         if (!found.inRecovery) {
             enter(State.NOT_A_REPLICA, "it is in no recovery: it was promoted, or never was a standby");
-        } else if (suspicionsNow() == suspicionsBefore) {
-            enter(State.IN_ROTATION, "it answered a probe");
+        } else if (suspicionsNow() != suspicionsBefore) {
+            probes.demand();
+        } else if (conflictLeftNanos() > 0) {
+            enter(State.CONFLICT, "it cancelled a read a moment ago");
         } else {
-            wake.release();
+            enter(State.IN_ROTATION, "it answered a probe");
+        }
+    }
+
+    private long conflictLeftNanos() {
+        lock.lock();
+        try {
+            return conflictOverNanos - System.nanoTime();
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -224,7 +344,7 @@ final class Replica implements ServerListener, AutoCloseable {
             if (before.state == state) {
                 return;
             }
-            standing = new Standing(state, Instant.now(), reason);
+            become(state, reason);
         } finally {
             lock.unlock();
         }
@@ -236,6 +356,12 @@ final class Replica implements ServerListener, AutoCloseable {
         } else {
             LOG.log(Level.WARNING, "{0}: no reads go there: {1}", pool, reason);
         }
+    }
+
+    /** Called under the lock, so that a recording has the changes in their order. */
+    private void become(State state, String reason) {
+        ReplicaEvents.stateChanged(pool.name(), standing.state, state, reason);
+        standing = new Standing(state, Instant.now(), reason);
     }
 
     /** Ends the prober; the pool is closed apart from it. */

@@ -10,8 +10,9 @@ import java.util.Objects;
  *
  * @param choice see {@link Builder#choice}
  * @param probeInterval see {@link Builder#probeInterval}
+ * @param atStart see {@link Builder#atStart}
  */
-public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval) {
+public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval, ReplicaStart atStart) {
 
     /** Every default. */
     public static final ReplicaOptions DEFAULTS = builder().build();
@@ -23,6 +24,7 @@ public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval) {
      */
     public ReplicaOptions {
         Objects.requireNonNull(choice, "choice");
+        Objects.requireNonNull(atStart, "atStart");
         requireBetween("probeInterval", probeInterval, Duration.ofMillis(100), Duration.ofDays(1));
     }
 
@@ -36,6 +38,7 @@ public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval) {
 
         private ReplicaChoice choice = ReplicaChoice.roundRobin();
         private Duration probeInterval = Duration.ofSeconds(15);
+        private ReplicaStart atStart = ReplicaStart.REQUIRED;
 
         private Builder() {}
 
@@ -55,12 +58,21 @@ public record ReplicaOptions(ReplicaChoice choice, Duration probeInterval) {
         }
 
         /**
+         * Whether {@link Database#open} fails when a replica cannot be reached. One that is optional is waited for 1 s at
+         * most. Defaults to {@link ReplicaStart#REQUIRED}.
+         */
+        public Builder atStart(ReplicaStart atStart) {
+            this.atStart = atStart;
+            return this;
+        }
+
+        /**
          * The finished options.
          *
          * @throws io.forgeloom.error.ConfigurationException naming the first option that is out of bounds
          */
         public ReplicaOptions build() {
-            return new ReplicaOptions(choice, probeInterval);
+            return new ReplicaOptions(choice, probeInterval, atStart);
         }
     }
 }

@@ -26,6 +26,8 @@ public record ReplicaStatus(
         DOWN,
         /** It is further behind the primary than is allowed. */
         LAGGING,
+        /** It cancelled a read for the sake of what it replays; others would meet the same. It is back after a second. */
+        CONFLICT,
         /** It is no standby: it was promoted, or never was one. */
         NOT_A_REPLICA
     }

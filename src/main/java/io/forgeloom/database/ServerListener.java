@@ -56,4 +56,10 @@ interface ServerListener {
     default SQLException fenced(PgSession session) {
         return new SQLException("the pool has left " + session.address(), SqlState.READ_ONLY);
     }
+
+    /** The server cancelled a statement, or ended a session, for the sake of the log that it replays. */
+    default void conflicted(String evidence) {}
+
+    /** Somebody waits for the server, and an answer might tell whether for long. Often called, for no bad reason. */
+    default void doubted() {}
 }

@@ -34,6 +34,12 @@ final class ServerStart {
     /** Where the primary has several addresses; null else. */
     private final @Nullable PrimarySearch search;
 
+    /** Whether the start goes on without it. */
+    private final boolean optional;
+
+    /** Why it goes on without it, if it does; as {@link #session}. */
+    private @Nullable String absence;
+
     /** Written by the checking thread, read after it was joined. */
     private @Nullable PgSession session;
 
@@ -43,6 +49,7 @@ final class ServerStart {
     private ServerStart(String role, boolean primary, List<PgUrl> urls, DatabaseConfig config) {
         this.role = role;
         this.primary = primary;
+        this.optional = !primary && config.replicaOptions().atStart() == ReplicaStart.OPTIONAL;
         Duration timeout = config.statementTimeout();
         Map<String, String> settings = primary && !timeout.isZero()
                 ? Map.of("statement_timeout", Long.toString(timeout.toMillis()))
@@ -102,19 +109,47 @@ final class ServerStart {
 
     private void connectAndCheck(DatabaseConfig config) throws InterruptedException {
         try {
-            PgSession opened = search == null
-                    ? connector.connect(Deadline.after(config.connectTimeout()))
-                    : search.open(connector, config.connectTimeout());
+            Duration limit = optional ? earlier(config.connectTimeout()) : config.connectTimeout();
+            PgSession opened =
+                    search == null ? connector.connect(Deadline.after(limit)) : search.open(connector, limit);
+
             session = opened;
-            judge(ServerFacts.read(opened), config);
-            harmless = HarmlessFunctions.read(opened);
+            if (optional) {
+                // Or a server that hangs from here on would end the start.
+                opened.connection().setNetworkTimeout(Runnable::run, (int) Replica.PROBE_TIMEOUT.toMillis());
+            }
+            harmless = checked(opened, config);
+            if (optional) {
+                opened.connection().setNetworkTimeout(Runnable::run, 0);
+            }
         } catch (SQLException e) {
             String said = String.valueOf(e.getMessage());
             if (ServerFacts.isPoolersRefusal(e)) {
                 throw pooled("a pooler that refuses our start-up options (" + said + ")");
             }
-            throw new DatabaseException(role + " " + connector + ": " + said, e);
+            if (optional && !isRefusedLogin(e)) {
+                abandon();
+                session = null;
+                absence = "it could not be reached when the database was opened: " + said;
+            } else {
+                throw new DatabaseException(role + " " + connector + ": " + said, e);
+            }
         }
+    }
+
+    private static Duration earlier(Duration connectTimeout) {
+        return connectTimeout.compareTo(Replica.PROBE_TIMEOUT) < 0 ? connectTimeout : Replica.PROBE_TIMEOUT;
+    }
+
+    /** Of the role (class 28) or for want of the database: a standby has its primary's, so this is no outage. */
+    private static boolean isRefusedLogin(SQLException failure) {
+        String state = String.valueOf(failure.getSQLState());
+        return state.startsWith("28") || state.equals("3D000");
+    }
+
+    private HarmlessFunctions checked(PgSession opened, DatabaseConfig config) throws SQLException {
+        judge(ServerFacts.read(opened), config);
+        return HarmlessFunctions.read(opened);
     }
 
     private void judge(ServerFacts facts, DatabaseConfig config) {
@@ -186,8 +221,9 @@ final class ServerStart {
         }
     }
 
-    ConnectionPool newPool(DatabaseConfig config, Patience patience) {
-        HarmlessFunctions functions = harmless;
+    /** {@code catalog} is the primary's, for a replica that is absent: it has the same functions. */
+    ConnectionPool newPool(DatabaseConfig config, Patience patience, ServerStart catalog) {
+        HarmlessFunctions functions = harmless != null ? harmless : catalog.harmless;
         if (functions == null) {
             throw new IllegalStateException(role + " was not checked");
         }
@@ -207,11 +243,18 @@ final class ServerStart {
         return search == null ? null : PrimaryFollower.of(pool, role, search);
     }
 
+    /** Tells a replica that it is absent, if it is. */
+    void tell(Replica replica, DatabaseConfig config) {
+        String why = absence;
+        if (why != null) {
+            replica.absentAtStart(why, opened -> checked(opened, config));
+        }
+    }
+
     void start(ConnectionPool pool) {
-        PgSession first = session;
-        if (first == null) {
+        if (session == null && absence == null) {
             throw new IllegalStateException(role + " was not checked");
         }
-        pool.start(first);
+        pool.start(session);
     }
 }

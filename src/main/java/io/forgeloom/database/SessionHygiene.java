@@ -43,8 +43,10 @@ final class SessionHygiene {
 
     private final String poolName;
     private final SessionReset when;
-    private final HarmlessFunctions harmless;
     private final Duration limit;
+
+    /** Another one only before anybody uses a session. */
+    private volatile HarmlessFunctions harmless;
 
     /**
      * Judgements by the hash of the text, each in its one place, the latest wins. Written and read without order: a lost
@@ -57,6 +59,11 @@ final class SessionHygiene {
         this.when = when;
         this.harmless = harmless;
         this.limit = limit;
+    }
+
+    /** For a pool that was opened before its server could be asked. */
+    void learn(HarmlessFunctions functions) {
+        harmless = functions;
     }
 
     // ---- in use ----

@@ -107,7 +107,7 @@ final class SessionOpeners {
         return closed ? 0 : Math.min(pool.wanted(), outage == null ? maxConnecting : 1);
     }
 
-    /** Ends when nothing is left to open, or interrupted by {@link #close}. */
+    /** Ends when nothing is left to open, or interrupted by {@link #close} or {@link #giveUp}. */
     private void run() {
         Backoff early = new Backoff(FIRST_RETRY, EARLY_RETRY);
         Backoff late = new Backoff(EARLY_RETRY, LAST_RETRY);
@@ -120,7 +120,7 @@ final class SessionOpeners {
                         end();
                         return;
                     }
-                    // There is another server to try, at once.
+                    // By giveUp(): what was being opened is for nobody. Whoever waits since is served by the next try.
                     early = new Backoff(FIRST_RETRY, EARLY_RETRY);
                 }
             }
@@ -242,19 +242,14 @@ final class SessionOpeners {
         }
     }
 
-    /** The pool was aimed at another server: no opener waits for the old one, or for its turn, any longer. */
-    void startOver() {
-        List<Thread> running;
-        lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
-            running = List.copyOf(openers);
-        } finally {
-            lock.unlock();
-        }
-        running.forEach(Thread::interrupt);
+    /** Ends what is being opened now; those who ask later are served by others. Never blocks. */
+    void giveUp() {
+        List.copyOf(openers).forEach(Thread::interrupt);
+    }
+
+    /** Somebody else found the server to answer. */
+    void reachable() {
+        outage = null;
     }
 
     /** No session is opened from now on; what is being opened is given up. Returns the threads that may still run. */

@@ -11,7 +11,6 @@ import java.lang.ref.ReferenceQueue;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
@@ -23,7 +22,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -87,10 +85,6 @@ final class SessionPool {
     private final FreeSessions free;
     private final SessionOpeners openers;
 
-    /** The slots of {@link #free} that belong to a session. Guarded by the lock, under which nothing blocks. */
-    private final BitSet slots = new BitSet();
-
-    private final ReentrantLock slotsLock = new ReentrantLock();
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /** Why nobody gets a session for now; null as a rule. */
@@ -117,16 +111,19 @@ final class SessionPool {
         this.free = new FreeSessions(maxSize);
         this.openers = new SessionOpeners(name, this, config, connector, capacity);
         this.control = new ControlSession(connector);
-        this.reaper = new OrphanReaper(name, control);
+        this.reaper = new OrphanReaper(name, control, () -> refusing != null);
         this.watch = new SessionWatch(name, this, control, dropped, endedHolder);
     }
 
-    /** Takes over the session that the start-up check opened, and opens the rest of the minimum. Called once. */
-    void start(PgSession first) {
-        if (!capacity.tryAcquire()) {
-            throw new IllegalStateException("pool " + name + " was started twice");
+    /** Takes over the session that the start-up check opened, if any, and opens the rest of the minimum. Called once. */
+    void start(@Nullable PgSession first) {
+        if (first != null) {
+            if (!capacity.tryAcquire()) {
+                throw new IllegalStateException("pool " + name + " was started twice");
+            }
+            add(first, suspicion(), retirement.generation());
         }
-        add(first, suspicion(), retirement.generation());
+
         openers.openIfNeeded();
         watch.start(connector.watchable());
     }
@@ -136,9 +133,36 @@ final class SessionPool {
      * them are tried soon.
      */
     void suspect(String evidence) {
+        distrust();
+        evidence(evidence);
+    }
+
+    /** As {@link #suspect}, for whoever listens himself. */
+    void distrust() {
         suspicion.incrementAndGet();
         watch.trySuspects();
-        evidence(evidence);
+    }
+
+    /** Somebody waits for an answer; see {@link ServerListener#doubted}. */
+    void doubt() {
+        listener.doubted();
+    }
+
+    /** Whether somebody has waited that long for an answer. */
+    boolean isSilentFor(Duration silence) {
+        long now = System.nanoTime();
+        for (PooledSession session : sessions) {
+            long since = session.session.blockedSince();
+            if (since != 0 && now - since >= silence.toNanos()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Ends the sessions whose users wait for a server that answers nobody. */
+    void cutSilent(String why) {
+        watch.cutSilent(why);
     }
 
     /** Something speaks against the server; its sessions are trusted as before. */
@@ -156,19 +180,14 @@ final class SessionPool {
     /** Ends every session that exists: those that are free soon, the others when they come back. Never blocks. */
     void retire() {
         retirement.retire();
-        lookOver();
+        distrust();
     }
 
     /** As {@link #retire}, and those in use begin no statement any more: the pool has been aimed at another server. */
     void fence() {
         retirement.fence();
-        lookOver();
-        openers.startOver();
-    }
-
-    private void lookOver() {
-        suspicion.incrementAndGet();
-        watch.trySuspects();
+        distrust();
+        openers.giveUp();
     }
 
     /** Tells of the server's role as the session shows it, if that is news. By whoever has the session. */
@@ -243,9 +262,14 @@ final class SessionPool {
             if (session == null) {
                 break;
             }
+            // No goodbye, which could hang; the server may well be there when its network is back, and has to be told.
+            session.orphan = true;
+            session.session.abort();
             dispose(session, CloseReason.DEAD);
         }
         available.release();
+        // What is being opened hangs, or is for nobody.
+        openers.giveUp();
     }
 
     /** Takes a {@link #refuse} back. */
@@ -253,6 +277,7 @@ final class SessionPool {
         if (refusing != null) {
             // Whoever has it at this moment passes it on.
             available.acquire();
+            openers.reachable();
             refusing = null;
         }
     }
@@ -435,7 +460,7 @@ final class SessionPool {
         } finally {
             sessions.remove(session);
             dedicatedSessions.remove(session);
-            freeSlot(session.slot);
+            free.forget(session);
             disposed.incrementAndGet();
             usesEnded.addAndGet(session.uses());
             // The backend of a server that the pool has left cannot be ended from here.
@@ -469,33 +494,13 @@ final class SessionPool {
                 session,
                 opened.incrementAndGet(),
                 generation,
-                takeSlot(),
+                free.reserve(),
                 System.nanoTime(),
                 maxLifetimeNanos - less,
                 trusted,
                 dropped);
         sessions.add(pooled);
         give(pooled);
-    }
-
-    private int takeSlot() {
-        slotsLock.lock();
-        try {
-            int slot = slots.nextClearBit(0);
-            slots.set(slot);
-            return slot;
-        } finally {
-            slotsLock.unlock();
-        }
-    }
-
-    private void freeSlot(int slot) {
-        slotsLock.lock();
-        try {
-            slots.clear(slot);
-        } finally {
-            slotsLock.unlock();
-        }
     }
 
     // ---- closing ----

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +42,10 @@ final class SessionWatch {
 
     static final Duration SILENCE = Duration.ofSeconds(1);
     private static final Duration TICK = Duration.ofMillis(250);
+
+    /** From then on those who route are told that somebody waits. */
+    private static final Duration DOUBT = Duration.ofMillis(250);
+
     private static final Duration SECOND_LOOK = Duration.ofMillis(200);
     private static final Duration ANSWER = Duration.ofSeconds(1);
 
@@ -72,6 +77,9 @@ final class SessionWatch {
     private final ReferenceQueue<PooledSession.Claim> dropped;
     private final long endedHolderNanos;
     private final BackgroundTask task;
+
+    /** Held by whoever cuts a session, so that two do not take back each other's word; nothing blocks under it. */
+    private final ReentrantLock cutting = new ReentrantLock();
 
     /** Released by {@link #trySuspects}. */
     private final Semaphore wake = new Semaphore(0);
@@ -140,7 +148,8 @@ final class SessionWatch {
 
     private void lookAfterSilent() throws InterruptedException {
         List<Wait> silent = silent();
-        if (silent.isEmpty() || System.nanoTime() - askAgain < 0) {
+        // While everyone is refused, the server is known not to answer.
+        if (silent.isEmpty() || pool.refusing() != null || System.nanoTime() - askAgain < 0) {
             return;
         }
         List<Wait> dead = new ArrayList<>();
@@ -177,9 +186,12 @@ final class SessionWatch {
         long now = System.nanoTime();
         List<Wait> result = new ArrayList<>();
         Map<PooledSession, Long> still = new HashMap<>();
+        boolean doubt = false;
         for (PooledSession session : pool.all()) {
             long since = session.session.blockedSince();
-            if (since == 0 || now - since < allowed(session)) {
+            long allowed = since == 0 ? Long.MAX_VALUE : allowed(session);
+            doubt |= allowed != Long.MAX_VALUE && now - since >= DOUBT.toNanos();
+            if (since == 0 || now - since < allowed) {
                 continue;
             }
             Long notBefore = lookAgain.get(session);
@@ -191,6 +203,9 @@ final class SessionWatch {
             }
         }
         lookAgain = still;
+        if (doubt) {
+            pool.doubt();
+        }
         return result;
     }
 
@@ -241,18 +256,55 @@ final class SessionWatch {
             case IDLE -> "waits for a statement since " + activity.since();
             default -> "waits for this client";
         };
-        session.cutBecause = String.format(
-                "%s: session #%d was ended: no byte for %d ms, while the server says that backend %d %s;"
-                        + " the network between them is dead",
-                name, session.number, silent, wait.backend().pid(), found);
-        session.orphan = true;
-        if (!session.session.abortIfBlockedSince(wait.since)) {
-            // An answer came in this instant.
-            session.cutBecause = null;
-            session.orphan = false;
-            return false;
+        return cut(
+                session,
+                wait.since,
+                String.format(
+                        "%s: session #%d was ended: no byte for %d ms, while the server says that backend %d %s;"
+                                + " the network between them is dead",
+                        name, session.number, silent, wait.backend().pid(), found));
+    }
+
+    private boolean cut(PooledSession session, long since, String because) {
+        cutting.lock();
+        try {
+            if (session.session.blockedSince() != since) {
+                return false;
+            }
+            session.cutBecause = because;
+            session.orphan = true;
+            if (!session.session.abortIfBlockedSince(since)) {
+                // An answer came in this instant.
+                session.cutBecause = null;
+                session.orphan = false;
+                return false;
+            }
+            return true;
+        } finally {
+            cutting.unlock();
         }
-        return true;
+    }
+
+    /**
+     * Ends the sessions that are silent for longer than any may be without being asked about, because the whole server
+     * does not answer. For servers whose users have another one to go to. Any thread; never blocks.
+     */
+    void cutSilent(String why) {
+        int count = 0;
+        for (PooledSession session : pool.all()) {
+            long since = session.session.blockedSince();
+            long silent = System.nanoTime() - since;
+            if (since != 0 && silent >= allowed(session) && !session.session.hasUnread()) {
+                String because = String.format(
+                        "%s: session #%d was ended: no byte for %d ms, and the server answers nobody (%s)",
+                        name, session.number, silent / 1_000_000, why);
+                count += cut(session, since, because) ? 1 : 0;
+            }
+        }
+        if (count > 0) {
+            ConnectionPool.LOG.log(
+                    Level.WARNING, "{0}: {1} sessions in use were ended, whose server does not answer", name, count);
+        }
     }
 
     /** Whoever waits for a server that the pool has left, and that is silent, waits in vain, and in a new one's place. */

@@ -36,12 +36,19 @@
  * new one has it. Thread interrupted: a virtual thread loses the session that it is using, which is the JDK's rule for sockets; the
  * orphaned backend is ended and the session replaced.
  *
+ * <p>Replica killed or refusing: out of the rotation at the first error; whoever waits there is refused at once. Replica
+ * hung: when somebody has waited for a quarter of a second, or 50 ms for the trial of a session, it is probed; an answer that
+ * is late takes it out, none within a second refuses those who wait there, and a second probe without one cuts those who are
+ * in a query. A query that is slow, on a replica that answers, is left alone. Back: probed after 1 to 3 s, again and again.
+ * Recovery conflict: out for a second. A user's interrupt speaks against nobody.
+ *
  * <h2>Threads</h2>
  * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
  * {@code forgeloom-health-POOL} live inside one call, as do {@code forgeloom-search-HOST};
  * {@code forgeloom-follow-primary-HOST}, one for each of several {@code primaryUrls}, asks that server who it is; {@code forgeloom-watch-POOL} looks for dead networks
  * and {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
- * still, reports leaks, and lives as long as the pool; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
+ * still, reports leaks, and lives as long as the pool; {@code forgeloom-probe-REPLICA} asks how it is, in
+ * {@code forgeloom-ask-REPLICA}, which lives as long as the question; {@code forgeloom-close-POOL} inside {@code close()}. All are virtual.
  * Functions run on the caller's thread.
  *
  * <h2>Example</h2>

@@ -27,6 +27,9 @@ public final class SqlState {
     /** {@code insufficient_privilege}: the role may not do that. */
     public static final String INSUFFICIENT_PRIVILEGE = "42501";
 
+    /** {@code cannot_connect_now}: the server is starting up, or shutting down. */
+    public static final String CANNOT_CONNECT_NOW = "57P03";
+
     private SqlState() {}
 
     /**

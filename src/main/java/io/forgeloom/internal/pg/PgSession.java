@@ -104,6 +104,11 @@ public final class PgSession implements AutoCloseable {
         return pg.getParameterStatus(parameter);
     }
 
+    /** Whether the server was in recovery as of its last answer. No round trip. */
+    public boolean isStandby() {
+        return "on".equals(reported(STANDBY));
+    }
+
     /** Whether a parameter that the server reports has another value than at the last {@link #acceptReported}. No round trip. */
     public boolean reportsChange() {
         // Looking up each name in the driver's sorted map takes ten times as long. The driver keeps one String for a
