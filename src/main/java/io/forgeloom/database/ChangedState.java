@@ -30,6 +30,10 @@ final class ChangedState {
         readOnly = readOnly == null ? Boolean.valueOf(connection.isReadOnly()) : readOnly;
     }
 
+    boolean isReadOnlyChanged() {
+        return readOnly != null;
+    }
+
     void isolation() throws SQLException {
         isolation = isolation == null ? Integer.valueOf(connection.getTransactionIsolation()) : isolation;
     }

@@ -125,9 +125,17 @@ final class ConnectionHandle extends WrappedConnection {
         delegate().setAutoCommit(autoCommit);
     }
 
+    /** Refuses to begin anything on a server that the pool has left. */
+    void requireCurrent() throws SQLException {
+        if (pool.isFenced(session)) {
+            throw pool.fenced(session);
+        }
+    }
+
     @Override
     public void commit() throws SQLException {
         refuseIfManaged("commit()");
+        requireCurrent();
         try {
             delegate().commit();
         } catch (SQLException e) {
@@ -353,7 +361,8 @@ final class ConnectionHandle extends WrappedConnection {
     }
 
     @Override
-    public long executing() {
+    public long executing() throws SQLException {
+        requireCurrent();
         used = true;
         long start = pool.statementStart();
         // A plain write that the volatile one publishes; the clock is read for the log of slow statements, if at all.
@@ -371,6 +380,10 @@ final class ConnectionHandle extends WrappedConnection {
 
     @Override
     public SQLException failed(SQLException failure) {
+        if (!isReleased() && SqlState.READ_ONLY.equals(failure.getSQLState())) {
+            boolean asked = touch != SqlTouch.NONE || (changed != null && changed.isReadOnlyChanged());
+            return pool.writeRefused(session, failure, asked);
+        }
         if (!isReleased()
                 && SqlState.SERIALIZATION_FAILURE.equals(failure.getSQLState())
                 && session.session.isStandby()) {

@@ -5,6 +5,7 @@ import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
+import io.forgeloom.internal.pg.ServerRole;
 import java.io.PrintWriter;
 import java.lang.System.Logger.Level;
 import java.sql.Connection;
@@ -165,6 +166,49 @@ public final class ConnectionPool implements DataSource {
         sessions.admit();
     }
 
+    /** The sessions' server refused to write: all end, those in use when they come back. */
+    void retire() {
+        sessions.retire();
+    }
+
+    /** Has sessions opened where {@code target} opens its own; those that exist begin no statement any more and end. */
+    void follow(PgConnector target) {
+        connector.aim(target);
+        sessions.fence();
+    }
+
+    /** Has no session opened until the next {@link #follow}, and the sessions that exist treated as by it. */
+    void followNobody(String why) {
+        connector.refuse(why);
+        sessions.fence();
+    }
+
+    /** Corrects the reason of {@link #followNobody}. */
+    void stillNobody(String why) {
+        connector.refuse(why);
+    }
+
+    /** Whether no statement may begin on the session, since the pool has left its server. */
+    boolean isFenced(PooledSession session) {
+        return sessions.retirement().isFenced(session);
+    }
+
+    SQLException fenced(PooledSession session) {
+        return sessions.listener().fenced(session.session);
+    }
+
+    /**
+     * What to throw for a write that the server refused (25006).
+     *
+     * @param asked whether the user may have asked for it by a setting
+     */
+    SQLException writeRefused(PooledSession session, SQLException failure, boolean asked) {
+        ServerRole role = session.session.reportedRole();
+        boolean servers = role == ServerRole.STANDBY
+                || (role == ServerRole.READ_ONLY && (!asked || session.role == ServerRole.READ_ONLY));
+        return servers ? sessions.listener().writeRefused(role, failure) : failure;
+    }
+
     void distrust() {
         sessions.distrust();
     }
@@ -311,15 +355,17 @@ public final class ConnectionPool implements DataSource {
                 session.share = share;
                 return new ConnectionHandle(this, session);
             }
-            // An interrupt closes the socket of a virtual thread; that says nothing about the server.
-            if (!ConnectionHandle.mayBeInterrupt()) {
+            // An interrupt closes the socket of a virtual thread; that says nothing about the server. Nor does an end
+            // that was planned.
+            if (!ConnectionHandle.mayBeInterrupt() && !sessions.retirement().isRetired(session)) {
                 suspect("session #" + session.number + " did not answer");
             }
             return null;
         } finally {
             if (!fit) {
                 session.holder = null;
-                sessions.dispose(session, CloseReason.DEAD);
+                boolean planned = sessions.retirement().isRetired(session);
+                sessions.dispose(session, planned ? CloseReason.RETIRED : CloseReason.DEAD);
             }
         }
     }
@@ -353,7 +399,7 @@ public final class ConnectionPool implements DataSource {
 
     /** Whether the session may be handed out: known to be alive, or proved to be. */
     private boolean isFit(PooledSession session, long now, Duration patience) {
-        if (session.session.isClosed()) {
+        if (session.session.isClosed() || sessions.retirement().isRetired(session)) {
             return false;
         }
         boolean due =
@@ -375,6 +421,9 @@ public final class ConnectionPool implements DataSource {
         }
         session.trusted = suspected;
         session.triedNanos = System.nanoTime();
+        // The answer has brought what changed of the server meanwhile. What else changed is for the release to see.
+        session.session.reportsChange();
+        sessions.noticeRole(session);
         return true;
     }
 
@@ -386,11 +435,14 @@ public final class ConnectionPool implements DataSource {
     void release(PooledSession session, @Nullable CloseReason unfit) {
         session.holder = null;
         session.acquiredAt = null;
+        sessions.noticeRole(session);
         CloseReason reason = unfit;
         if (reason == null && session.dedicatedTo != null) {
             reason = CloseReason.DEDICATED;
         } else if (reason == null && session.session.isClosed()) {
             reason = CloseReason.LOST;
+        } else if (reason == null && sessions.retirement().isRetired(session)) {
+            reason = CloseReason.RETIRED;
         } else if (reason == null && session.isExpired(session.lastKnownNanos())) {
             reason = CloseReason.EXPIRED;
         }

@@ -93,6 +93,12 @@ final class ControlSession {
             throw new SQLException("the pool is closed", "08003");
         }
         PgSession open = session;
+        if (open != null && open.address() != connector.url()) {
+            // The pool follows another server.
+            session = null;
+            open.abort();
+            open = null;
+        }
         if (open == null) {
             open = connector.connect(deadline.earlier(Deadline.after(CONNECT)));
             session = open;

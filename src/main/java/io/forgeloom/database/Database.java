@@ -35,14 +35,19 @@ public final class Database implements AutoCloseable {
     private final ReadsDataSource readsDataSource;
     private final Transactions transactions;
 
+    /** Null where the primary has one address only. */
+    private final @Nullable PrimaryFollower follower;
+
     private Database(
             DatabaseConfig config,
             ConnectionPool primary,
+            @Nullable PrimaryFollower follower,
             WalPages walPages,
             List<Replica> replicas,
             LagWatch lagWatch) {
         this.config = config;
         this.primary = primary;
+        this.follower = follower;
         this.replicas = replicas;
         this.lagWatch = lagWatch;
         this.router = new ReadRouter(primary, replicas, lagWatch, config);
@@ -73,10 +78,13 @@ public final class Database implements AutoCloseable {
         List<ConnectionPool> pools = servers.stream()
                 .map(server -> server.newPool(config, patience, servers.get(0)))
                 .toList();
-        LagWatch lagWatch = new LagWatch(pools.get(0), config.replicaOptions());
+        ConnectionPool primary = pools.get(0);
+        LagWatch lagWatch = new LagWatch(primary, config.replicaOptions());
         List<Replica> replicas =
                 pools.stream().skip(1).map(pool -> new Replica(pool, lagWatch)).toList();
-        Database database = new Database(config, pools.get(0), servers.get(0).walPages(), replicas, lagWatch);
+        PrimaryFollower follower = servers.get(0).newFollower(primary, new PrimaryRole(primary));
+        Database database =
+                new Database(config, primary, follower, servers.get(0).walPages(), replicas, lagWatch);
         for (int i = 0; i < replicas.size(); i++) {
             servers.get(i + 1).tell(replicas.get(i), config);
         }
@@ -85,10 +93,16 @@ public final class Database implements AutoCloseable {
         }
         lagWatch.start(replicas);
         replicas.forEach(Replica::start);
+        if (follower != null) {
+            follower.start();
+        }
         return database;
     }
 
-    /** The pool of the primary, which is a {@link javax.sql.DataSource}. */
+    /**
+     * The pool of the primary, which is a {@link javax.sql.DataSource}. With several
+     * {@link DatabaseConfig.Builder#primaryUrls primaryUrls} it stays the same object, whichever server it leads to.
+     */
     public ConnectionPool primary() {
         return primary;
     }
@@ -306,6 +320,10 @@ public final class Database implements AutoCloseable {
         router.close();
         lagWatch.close();
         List<Thread> closers = new ArrayList<>();
+        if (follower != null) {
+            closers.add(
+                    Thread.ofVirtual().name("forgeloom-close-follow-primary").start(follower::close));
+        }
         for (Replica replica : replicas) {
             closers.add(Thread.ofVirtual()
                     .name("forgeloom-close-" + replica.pool().name())

@@ -7,8 +7,10 @@ import io.forgeloom.internal.pg.PgUrl;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxWaiters see {@link Builder#maxWaiters}
  * @param leakThreshold see {@link Builder#leakThreshold}
  * @param sessionReset see {@link Builder#sessionReset}
+ * @param primaryUrls see {@link Builder#primaryUrls}
  * @param replicaUrls see {@link Builder#replicaUrls}
  * @param readFromReplica see {@link Builder#readFromReplica}
  * @param replicaPoolSize see {@link Builder#replicaPoolSize}
@@ -61,6 +64,7 @@ public record DatabaseConfig(
         int maxWaiters,
         Duration leakThreshold,
         SessionReset sessionReset,
+        List<String> primaryUrls,
         List<String> replicaUrls,
         boolean readFromReplica,
         int replicaPoolSize,
@@ -101,6 +105,8 @@ public record DatabaseConfig(
         requireBetween("replicaPoolSize", replicaPoolSize, 1, MAX_POOL_SIZE);
         Objects.requireNonNull(replicaOptions, "replicaOptions");
         requireBetween("replicaOptions.maxPrimaryReadShare", replicaOptions.maxPrimaryReadShare(), 0, poolSize);
+        primaryUrls = List.copyOf(primaryUrls);
+        requireOneDatabase(url, primaryUrls);
         replicaUrls = List.copyOf(replicaUrls);
         for (int i = 0; i < replicaUrls.size(); i++) {
             PgUrl.parse("replicaUrls[" + i + "]", replicaUrls.get(i));
@@ -133,6 +139,36 @@ public record DatabaseConfig(
         }
     }
 
+    private static void requireOneDatabase(String url, List<String> primaryUrls) {
+        PgUrl first = PgUrl.parse("url", url);
+        for (int i = 0; i < primaryUrls.size(); i++) {
+            String option = "primaryUrls[" + i + "]";
+            PgUrl other = PgUrl.parse(option, primaryUrls.get(i));
+            if (other.hosts().size() > 1 || first.hosts().size() > 1) {
+                throw new ConfigurationException(option, "primaryUrls take one host each, and so does url beside them");
+            }
+            if (!Objects.equals(first.database(), other.database())) {
+                throw new ConfigurationException(
+                        option, "names database " + other.database() + ", but url names " + first.database());
+            }
+        }
+    }
+
+    /** The addresses of the primary, each once, {@link #url()} first; they share its credentials. */
+    List<PgUrl> primaryCandidates() {
+        List<PgUrl> result = new ArrayList<>();
+        Set<String> seen = new HashSet<>();
+        result.add(primaryUrl());
+        seen.add(primaryUrl().toString());
+        for (int i = 0; i < primaryUrls.size(); i++) {
+            PgUrl candidate = withPrimarysCredentials(PgUrl.parse("primaryUrls[" + i + "]", primaryUrls.get(i)));
+            if (seen.add(candidate.toString())) {
+                result.add(candidate);
+            }
+        }
+        return result;
+    }
+
     /** The address of the primary, with the credentials that the options add. */
     PgUrl primaryUrl() {
         return PgUrl.parse("url", url).withCredentials(user, password);
@@ -140,11 +176,14 @@ public record DatabaseConfig(
 
     /** The address of replica {@code index}; it shares the primary's credentials unless its URL has its own. */
     PgUrl replicaUrl(int index) {
-        PgUrl replica = PgUrl.parse("replicaUrls[" + index + "]", replicaUrls.get(index));
+        return withPrimarysCredentials(PgUrl.parse("replicaUrls[" + index + "]", replicaUrls.get(index)));
+    }
+
+    private PgUrl withPrimarysCredentials(PgUrl url) {
         PgUrl primary = primaryUrl();
-        return replica.withCredentials(
-                replica.property("user") == null ? primary.property("user") : null,
-                replica.property("password") == null ? primary.property("password") : null);
+        return url.withCredentials(
+                url.property("user") == null ? primary.property("user") : null,
+                url.property("password") == null ? primary.property("password") : null);
     }
 
     /** All options but the secrets. */
@@ -169,6 +208,7 @@ public record DatabaseConfig(
                 + ", maxWaiters=" + maxWaiters
                 + ", leakThreshold=" + leakThreshold
                 + ", sessionReset=" + sessionReset
+                + ", primaryUrls=" + primaryUrls.stream().map(PgUrl::mask).toList()
                 + ", replicaUrls=" + replicaUrls.stream().map(PgUrl::mask).toList()
                 + ", readFromReplica=" + readFromReplica
                 + ", replicaPoolSize=" + replicaPoolSize
@@ -200,6 +240,7 @@ public record DatabaseConfig(
         private int maxWaiters = 10_000;
         private Duration leakThreshold = Duration.ZERO;
         private SessionReset sessionReset = SessionReset.whenTouched();
+        private List<String> primaryUrls = List.of();
         private List<String> replicaUrls = List.of();
         private boolean readFromReplica;
         private int replicaPoolSize;
@@ -349,6 +390,21 @@ public record DatabaseConfig(
             return this;
         }
 
+        /**
+         * The servers of which one is the primary, in the URL's form, each of one host: a primary and the standbys that may
+         * take its place. The one that takes writes is looked for at start and followed, within a second of a promotion:
+         * {@link Database#primary()} stays the same pool, and its connections lead to the new server. Those in use on the
+         * old one begin no statement and no commit any more (25006); what it had been sent before stands there if it was
+         * still done. Of two servers that both take writes the one on the lower timeline counts as read-only; with equal
+         * timelines, or where none takes writes, {@link ConnectionPool#acquire()} waits, and in the end says so. A timeline
+         * lower than one that was followed is never gone back to as long as this {@link Database} is open. Each server is
+         * asked every 500 ms over one more session. Defaults to none but {@code url}, which is one of them in any case.
+         */
+        public Builder primaryUrls(List<String> primaryUrls) {
+            this.primaryUrls = new ArrayList<>(primaryUrls);
+            return this;
+        }
+
         /** The read-only copies, in the URL's form. All must be reachable at start. Defaults to none. */
         public Builder replicaUrls(List<String> replicaUrls) {
             this.replicaUrls = new ArrayList<>(replicaUrls);
@@ -416,6 +472,7 @@ public record DatabaseConfig(
                     maxWaiters,
                     leakThreshold,
                     sessionReset,
+                    primaryUrls,
                     replicaUrls,
                     readFromReplica,
                     replicaPoolSize == 0 ? Math.max(1, poolSize / 2) : replicaPoolSize,

@@ -32,6 +32,8 @@ final class PoolEvents {
         LOST,
         /** What its user left could not be undone. */
         UNCLEAN,
+        /** Its server takes no writes any more, or the pool follows another one. */
+        RETIRED,
         /** It was older than maxLifetime. */
         EXPIRED,
         /** It lay free for longer than idleTimeout. */

@@ -1,6 +1,7 @@
 package io.forgeloom.database;
 
 import io.forgeloom.internal.pg.PgSession;
+import io.forgeloom.internal.pg.ServerRole;
 import java.lang.ref.PhantomReference;
 import java.lang.ref.ReferenceQueue;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -37,6 +38,12 @@ final class PooledSession {
 
     /** Counts the pool's sessions; for messages. */
     final long number;
+
+    /** See {@link Retirement}. */
+    final int generation;
+
+    /** What the pool last heard of its server's role. Handed over with the session. */
+    ServerRole role;
 
     /** Where it lies while it is free; its own as long as it lives. */
     final int slot;
@@ -104,6 +111,7 @@ final class PooledSession {
     PooledSession(
             PgSession session,
             long number,
+            int generation,
             int slot,
             long now,
             long lifetimeNanos,
@@ -111,6 +119,8 @@ final class PooledSession {
             ReferenceQueue<Claim> droppedQueue) {
         this.session = session;
         this.number = number;
+        this.generation = generation;
+        this.role = session.role();
         this.slot = slot;
         this.openedNanos = now;
         this.lifetimeNanos = lifetimeNanos;

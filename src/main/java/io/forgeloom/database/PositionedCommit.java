@@ -31,6 +31,7 @@ final class PositionedCommit {
      * @throws SQLException if it is not committed, or its fate is open
      */
     CommitPosition commit(ConnectionHandle connection) throws SQLException {
+        connection.requireCurrent();
         Optional<String> answer;
         try {
             answer = connection.session().session.commitAndAsk(INSERT_POSITION);

@@ -1,7 +1,9 @@
 package io.forgeloom.database;
 
 import io.forgeloom.database.AcquireException.Reason;
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.pg.PgConnector;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -67,12 +69,7 @@ final class Refusals {
             case EXHAUSTED -> inUse(now) + holders();
             case CONNECTING_SLOWLY -> "no session was opened in time";
             case SERVER_DOWN ->
-                refusing != null
-                        ? refusing
-                        : outage == null
-                                ? "the server could not be reached"
-                                : "the server cannot be reached since " + millisSince(outage.sinceNanos()) + " ms: "
-                                        + outage.lastError().getMessage();
+                refusing != null ? refusing : outage == null ? "the server could not be reached" : said(outage);
             case QUEUE_FULL -> "the queue is full";
             case READ_SHARE -> "reads use as many connections of the primary as they may";
             case CLOSED -> "the pool is closed";
@@ -103,6 +100,14 @@ final class Refusals {
                 now,
                 acquireTimeout.toMillis());
         return new AcquireException(reason, waited, now, message, because);
+    }
+
+    private static String said(SessionOpeners.Outage outage) {
+        SQLException error = outage.lastError();
+        String what = SqlState.READ_ONLY.equals(error.getSQLState())
+                ? "there is no server to write to"
+                : "the server cannot be reached";
+        return what + " since " + millisSince(outage.sinceNanos()) + " ms: " + error.getMessage();
     }
 
     private static String inUse(PoolStats now) {

@@ -6,6 +6,7 @@ import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgSession;
+import io.forgeloom.internal.pg.ServerRole;
 import java.lang.System.Logger.Level;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -268,6 +269,14 @@ final class Replica implements ServerListener, AutoCloseable {
             lock.unlock();
         }
         onChange.run();
+    }
+
+    @Override
+    public @Nullable String opened(PgSession session) {
+        if (session.role() != ServerRole.STANDBY) {
+            reportedRole(false);
+        }
+        return null;
     }
 
     // ---- probing ----

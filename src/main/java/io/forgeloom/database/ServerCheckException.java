@@ -15,8 +15,10 @@ public final class ServerCheckException extends ForgeException {
         VERSION,
         /** No pooler stands between this process and the server. */
         DIRECT_CONNECTION,
-        /** The primary accepts writes. */
-        WRITABLE
+        /** The primary accepts writes; of several addresses, one alone does. */
+        WRITABLE,
+        /** The addresses of the primary are of one cluster. */
+        SAME_CLUSTER
     }
 
     private final Check check;

@@ -31,6 +31,9 @@ final class ServerStart {
     private final boolean primary;
     private final PgConnector connector;
 
+    /** Where the primary has several addresses; null else. */
+    private final @Nullable PrimarySearch search;
+
     /** Whether the start goes on without it. */
     private final boolean optional;
 
@@ -46,7 +49,7 @@ final class ServerStart {
     /** As {@link #session}; read from the primary only. */
     private @Nullable WalPages walPages;
 
-    private ServerStart(String role, boolean primary, PgUrl url, DatabaseConfig config) {
+    private ServerStart(String role, boolean primary, List<PgUrl> urls, DatabaseConfig config) {
         this.role = role;
         this.primary = primary;
         this.optional = !primary && config.replicaOptions().atStart() == ReplicaStart.OPTIONAL;
@@ -54,15 +57,20 @@ final class ServerStart {
         Map<String, String> settings = primary && !timeout.isZero()
                 ? Map.of("statement_timeout", Long.toString(timeout.toMillis()))
                 : Map.of();
-        this.connector = new PgConnector(url, config.serviceName(), settings);
+        this.connector = new PgConnector(urls.get(0), config.serviceName(), settings);
+        this.search = urls.size() == 1
+                ? null
+                : new PrimarySearch(urls.stream()
+                        .map(url -> new PgConnector(url, config.serviceName(), settings))
+                        .toList());
     }
 
     /** The primary first, then the replicas. */
     static List<ServerStart> all(DatabaseConfig config) {
         List<ServerStart> servers = new ArrayList<>();
-        servers.add(new ServerStart("primary", true, config.primaryUrl(), config));
+        servers.add(new ServerStart("primary", true, config.primaryCandidates(), config));
         for (int i = 0; i < config.replicaUrls().size(); i++) {
-            servers.add(new ServerStart("replica-" + (i + 1), false, config.replicaUrl(i), config));
+            servers.add(new ServerStart("replica-" + (i + 1), false, List.of(config.replicaUrl(i)), config));
         }
         return servers;
     }
@@ -104,8 +112,10 @@ final class ServerStart {
 
     private void connectAndCheck(DatabaseConfig config) throws InterruptedException {
         try {
-            PgSession opened = connector.connect(
-                    Deadline.after(optional ? earlier(config.connectTimeout()) : config.connectTimeout()));
+            Duration limit = optional ? earlier(config.connectTimeout()) : config.connectTimeout();
+            PgSession opened =
+                    search == null ? connector.connect(Deadline.after(limit)) : search.open(connector, limit);
+
             session = opened;
             if (optional) {
                 // Or a server that hangs from here on would end the start.
@@ -240,6 +250,12 @@ final class ServerStart {
             throw new IllegalStateException(role + " was not checked, or is no primary");
         }
         return pages;
+    }
+
+    /** What keeps the pool at the server that takes writes; null where the primary has one address only. */
+    @Nullable
+    PrimaryFollower newFollower(ConnectionPool pool, PrimaryRole role) {
+        return search == null ? null : PrimaryFollower.of(pool, role, search);
     }
 
     /** Tells a replica that it is absent, if it is. */

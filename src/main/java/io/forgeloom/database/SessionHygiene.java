@@ -213,7 +213,12 @@ final class SessionHygiene {
     private boolean needsReset(PgSession session, SqlTouch touch, boolean used) {
         return switch (when) {
             case SessionReset.Always always -> true;
-            case SessionReset.Never never -> false;
+            case SessionReset.Never never -> {
+                if (used) {
+                    session.noticeStandby();
+                }
+                yield false;
+            }
             case SessionReset.WhenTouched whenTouched -> touch != SqlTouch.NONE || (used && session.reportsChange());
         };
     }

@@ -1,5 +1,6 @@
 package io.forgeloom.database;
 
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.PgConnector;
@@ -113,26 +114,35 @@ final class SessionOpeners {
         try {
             while (begin()) {
                 try {
-                    int suspected = pool.suspicion();
-                    PgSession session = connect();
-                    recovered();
-                    pool.add(session, suspected);
-                } catch (SQLException e) {
-                    failed(e);
-                    if (end(false)) {
+                    openOne(early, late);
+                } catch (InterruptedException e) {
+                    if (isClosed()) {
+                        end();
                         return;
                     }
-                    TimeUnit.NANOSECONDS.sleep(isEarly() ? early.nextNanos() : late.nextNanos());
+                    // By giveUp(): what was being opened is for nobody. Whoever waits since is served by the next try.
+                    early = new Backoff(FIRST_RETRY, EARLY_RETRY);
                 }
             }
-        } catch (InterruptedException e) {
-            // By close() or giveUp(), which have no further use for this thread. But whoever asked for a session since
-            // giveUp() still counted on it.
-            end(true);
-            openIfNeeded();
         } catch (RuntimeException | Error e) {
-            end(true);
+            end();
             throw e;
+        }
+    }
+
+    /** Opens one session, or fails and waits until the next try is due. */
+    private void openOne(Backoff early, Backoff late) throws InterruptedException {
+        try {
+            int suspected = pool.suspicion();
+            int generation = pool.retirement().generation();
+            PgSession session = connect();
+            recovered();
+            pool.add(session, suspected, generation);
+        } catch (SQLException e) {
+            failed(e);
+            if (!isSurplus()) {
+                TimeUnit.NANOSECONDS.sleep(isEarly() ? early.nextNanos() : late.nextNanos());
+            }
         }
     }
 
@@ -150,11 +160,30 @@ final class SessionOpeners {
         }
     }
 
-    /** Uncounts this opener: in any case, or only if there are more than needed, which it then returns. */
-    private boolean end(boolean inAnyCase) {
+    /** Uncounts this opener. */
+    private void end() {
         lock.lock();
         try {
-            return (inAnyCase || openers.size() > needed()) && openers.remove(Thread.currentThread());
+            openers.remove(Thread.currentThread());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether there are more openers than needed: then the next {@link #begin} ends this one. */
+    private boolean isSurplus() {
+        lock.lock();
+        try {
+            return openers.size() > needed();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed;
         } finally {
             lock.unlock();
         }
@@ -167,6 +196,11 @@ final class SessionOpeners {
         event.pool = name;
         try {
             PgSession session = connector.connect(Deadline.after(connectTimeout));
+            String unfit = pool.listener().opened(session);
+            if (unfit != null) {
+                session.close();
+                throw new SQLException(unfit, SqlState.READ_ONLY);
+            }
             connected = true;
             return session;
         } catch (SQLException e) {
@@ -198,7 +232,8 @@ final class SessionOpeners {
         }
     }
 
-    private void failed(SQLException error) {
+    private void failed(SQLException failure) {
+        SQLException error = pool.listener().openFailed(failure);
         Outage before = outage;
         outage = new Outage(error, before == null ? System.nanoTime() : before.sinceNanos());
         pool.evidence("no session can be opened: " + error.getMessage());

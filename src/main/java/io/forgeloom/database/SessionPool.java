@@ -5,6 +5,7 @@ import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
+import io.forgeloom.internal.pg.ServerRole;
 import java.lang.System.Logger.Level;
 import java.lang.ref.ReferenceQueue;
 import java.sql.SQLException;
@@ -80,6 +81,7 @@ final class SessionPool {
     /** Those in use that are dedicated; few, so that a refusal need not look at all. */
     private final Set<PooledSession> dedicatedSessions = ConcurrentHashMap.newKeySet();
 
+    private final Retirement retirement = new Retirement();
     private final FreeSessions free;
     private final SessionOpeners openers;
 
@@ -119,8 +121,9 @@ final class SessionPool {
             if (!capacity.tryAcquire()) {
                 throw new IllegalStateException("pool " + name + " was started twice");
             }
-            add(first, suspicion());
+            add(first, suspicion(), retirement.generation());
         }
+
         openers.openIfNeeded();
         watch.start(connector.watchable());
     }
@@ -166,6 +169,35 @@ final class SessionPool {
     void evidence(String evidence) {
         if (!isClosed()) {
             listener.suspected(evidence);
+        }
+    }
+
+    /** Which sessions are not to be used again. */
+    Retirement retirement() {
+        return retirement;
+    }
+
+    /** Ends every session that exists: those that are free soon, the others when they come back. Never blocks. */
+    void retire() {
+        retirement.retire();
+        distrust();
+    }
+
+    /** As {@link #retire}, and those in use begin no statement any more: the pool has been aimed at another server. */
+    void fence() {
+        retirement.fence();
+        distrust();
+        openers.giveUp();
+    }
+
+    /** Tells of the server's role as the session shows it, if that is news. By whoever has the session. */
+    void noticeRole(PooledSession session) {
+        ServerRole role = session.session.role();
+        if (role != session.role) {
+            session.role = role;
+            if (!retirement.isRetired(session) && !isClosed()) {
+                listener.reported(role);
+            }
         }
     }
 
@@ -391,6 +423,10 @@ final class SessionPool {
             dispose(session, CloseReason.DEAD);
             return;
         }
+        if (retirement.isRetired(session)) {
+            dispose(session, CloseReason.RETIRED);
+            return;
+        }
         ReadShare share = session.takeShare();
         free.put(session);
         available.release();
@@ -432,7 +468,8 @@ final class SessionPool {
             free.forget(session);
             disposed.incrementAndGet();
             usesEnded.addAndGet(session.uses());
-            if (session.orphan) {
+            // The backend of a server that the pool has left cannot be ended from here.
+            if (session.orphan && !retirement.isFenced(session)) {
                 reaper.reap(session.session.backend(), () -> freePlace(share));
             } else {
                 freePlace(share);
@@ -458,12 +495,13 @@ final class SessionPool {
     }
 
     /** A new session, whose place was taken before it was opened. */
-    void add(PgSession session, int trusted) {
+    void add(PgSession session, int trusted, int generation) {
         // Up to a tenth less, or those that were opened together would end together.
         long less = maxLifetimeNanos == 0 ? 0 : ThreadLocalRandom.current().nextLong(maxLifetimeNanos / 10 + 1);
         PooledSession pooled = new PooledSession(
                 session,
                 opened.incrementAndGet(),
+                generation,
                 free.reserve(),
                 System.nanoTime(),
                 maxLifetimeNanos - less,

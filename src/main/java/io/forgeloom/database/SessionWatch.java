@@ -5,6 +5,7 @@ import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.BackendActivity;
+import io.forgeloom.internal.pg.PgSession;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
@@ -134,6 +135,7 @@ final class SessionWatch {
                 }
                 takeBackDropped();
                 takeBackFromEnded();
+                cutThoseLeftBehind();
                 lookAfterSilent();
                 control.closeIfUnused();
             } catch (RuntimeException e) {
@@ -302,6 +304,28 @@ final class SessionWatch {
         if (count > 0) {
             ConnectionPool.LOG.log(
                     Level.WARNING, "{0}: {1} sessions in use were ended, whose server does not answer", name, count);
+        }
+    }
+
+    /** Whoever waits for a server that the pool has left, and that is silent, waits in vain, and in a new one's place. */
+    private void cutThoseLeftBehind() {
+        long now = System.nanoTime();
+        for (PooledSession session : pool.all()) {
+            PgSession behind = session.session;
+            long since = behind.blockedSince();
+            if (!pool.retirement().isFenced(session)
+                    || since == 0
+                    || now - since < SILENCE.toNanos()
+                    || !pool.listener().isGone(behind.address())) {
+                continue;
+            }
+            session.cutBecause = String.format(
+                    "%s: session #%d was ended: no byte for %d ms from %s, which does not answer and is the primary no"
+                            + " more",
+                    name, session.number, (now - since) / 1_000_000, behind.address());
+            if (!behind.abortIfBlockedSince(since)) {
+                session.cutBecause = null;
+            }
         }
     }
 

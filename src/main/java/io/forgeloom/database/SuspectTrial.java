@@ -33,7 +33,7 @@ final class SuspectTrial {
     }
 
     /**
-     * Tries them; each has {@code limit} to answer.
+     * Tries them, and ends those that are retired; each has {@code limit} to answer.
      *
      * @throws InterruptedException those without a verdict are ended
      */
@@ -41,7 +41,15 @@ final class SuspectTrial {
         SuspectTrial trial = new SuspectTrial(pool, limit);
         List<PooledSession> suspects = new ArrayList<>();
         for (PooledSession next = trial.take(); next != null; next = trial.take()) {
-            suspects.add(next);
+            if (pool.retirement().isRetired(next)) {
+                if (pool.retirement().isFenced(next)) {
+                    // Its server may be gone: no farewell, which would wait for it.
+                    next.session.abort();
+                }
+                pool.dispose(next, CloseReason.RETIRED);
+            } else {
+                suspects.add(next);
+            }
         }
         if (!suspects.isEmpty()) {
             trial.run(name, suspects);

@@ -25,6 +25,9 @@
  *       this process's clock.
  *   <li>With {@link io.forgeloom.database.ReplicaOptions#maxPrimaryReadShare()} set, reads that no replica may serve use no
  *       more connections of the primary than that, backends included that have lost their client.
+ *   <li>With several {@code primaryUrls}: the server that takes writes is followed within a second of its promotion, and from
+ *       then on no statement and no commit is begun on the old one through this pool (what unwraps the driver's connection
+ *       is not seen).
  *   <li>An opening that fails, and a close, leave no session and no thread; but a close does not wait for a name look-up.
  * </ul>
  *
@@ -34,7 +37,11 @@
  * during COMMIT: {@link io.forgeloom.database.CommitOutcomeUnknownException}, settled by itself where
  * {@link io.forgeloom.database.TransactionOptions#traceCommit()} is set. Network silent: after a second the
  * server is asked, over a session of its own, whether it still works on the silent statement; who is dead is cut, who is slow
- * is not. Thread interrupted: a virtual thread loses the session that it is using, which is the JDK's rule for sockets; the
+ * is not. Primary read-only: its connections end, and whoever writes is told (25006) by which server and since when. Several
+ * {@code primaryUrls}: of servers that are in no recovery the one on the highest timeline is the primary; a timeline that was
+ * overtaken is never gone back to; two servers on one timeline, or none: nobody gets a connection, and the reason names them.
+ * A commit that the old primary confirmed before a change was noticed is what it is there: this side cannot know whether the
+ * new one has it. Thread interrupted: a virtual thread loses the session that it is using, which is the JDK's rule for sockets; the
  * orphaned backend is ended and the session replaced. Replica down: who waits for a connection of it goes on elsewhere, and so
  * does a {@link io.forgeloom.database.Database#read} that it interrupts before the first row.
  *
@@ -46,7 +53,8 @@
  *
  * <h2>Threads</h2>
  * <p>{@code forgeloom-open-POOL-N} opens sessions and ends when nobody waits; {@code forgeloom-start-ROLE} and
- * {@code forgeloom-health-POOL} live inside one call; {@code forgeloom-watch-POOL} looks for dead networks
+ * {@code forgeloom-health-POOL} live inside one call, as do {@code forgeloom-search-HOST};
+ * {@code forgeloom-follow-primary-HOST}, one for each of several {@code primaryUrls}, asks that server who it is; {@code forgeloom-watch-POOL} looks for dead networks
  * and {@code forgeloom-upkeep-POOL} closes what is idle or old, tries what lay
  * still, reports leaks, and lives as long as the pool; {@code forgeloom-probe-REPLICA} asks how it is, in
  * {@code forgeloom-ask-REPLICA}, which lives as long as the question; {@code forgeloom-lag} asks the

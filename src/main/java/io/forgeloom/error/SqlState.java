@@ -18,6 +18,9 @@ public final class SqlState {
     /** {@code transaction_timeout}: the server ended the session because its transaction took too long. */
     public static final String TRANSACTION_TIMEOUT = "25P04";
 
+    /** {@code read_only_sql_transaction}: a write where none is allowed: a standby, or a transaction that is read-only. */
+    public static final String READ_ONLY = "25006";
+
     /** {@code protocol_violation}: what PgBouncer answers to a start-up option that it does not know. */
     public static final String PROTOCOL_VIOLATION = "08P01";
 

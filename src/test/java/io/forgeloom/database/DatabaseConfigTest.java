@@ -50,7 +50,23 @@ class DatabaseConfigTest {
                 refused("serviceName", b -> b.serviceName("ä".repeat(32)), "has 64 bytes; it must have 1 to 63"),
                 refused("serviceName", b -> b.serviceName(" "), "1 to 63"),
                 refused("readFromReplica", b -> b.readFromReplica(true), "replicaUrls is empty"),
+                refused("primaryUrls[0]", b -> b.primaryUrls(List.of("postgres://h,i/db")), "one host each"),
+                refused("primaryUrls[1]", b -> b.primaryUrls(List.of(URL, "postgres://i/other")), "url names db"),
                 refused("replicaUrls[1]", b -> b.replicaUrls(List.of(URL, "http://x")), "no PostgreSQL URL"));
+    }
+
+    @Test
+    void primaryUrlsShareTheCredentialsAndAreEachAskedOnce() {
+        DatabaseConfig config = DatabaseConfig.builder(URL)
+                .primaryUrls(List.of("postgres://i/db", "postgres://h:5432/db", "postgres://v@j/db"))
+                .build();
+        assertEquals(
+                List.of("h:5432/db u", "i:5432/db u", "j:5432/db v"),
+                config.primaryCandidates().stream()
+                        .map(url -> url + " " + url.property("user"))
+                        .toList());
+        assertEquals(1, DatabaseConfig.builder(URL).build().primaryCandidates().size());
+        assertFalse(config.toString().contains("s3cret"), config.toString());
     }
 
     private static Arguments refused(String option, UnaryOperator<DatabaseConfig.Builder> change, String message) {

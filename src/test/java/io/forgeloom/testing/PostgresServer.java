@@ -109,6 +109,17 @@ public final class PostgresServer implements TestServer {
         start();
     }
 
+    /** Starts the server on the data it has, but as a standby that follows nobody, and waits until it answers. */
+    public void startAsStandby() throws InterruptedException {
+        try {
+            Files.createFile(data.resolve("standby.signal"));
+            ServerUser.give(data.getParent());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        start();
+    }
+
     /** Fast shutdown: open transactions are rolled back, sessions ended, a checkpoint written. */
     public void stop() throws InterruptedException {
         end("INT");

@@ -18,8 +18,12 @@ public interface StatementOwner {
     /** The driver's own object was handed out, by which one gets at its connection: what is done with it is not seen. */
     void unwrapped() throws SQLException;
 
-    /** An execution begins; what this returns is passed to {@link #executed}. */
-    long executing();
+    /**
+     * An execution begins; what this returns is passed to {@link #executed}.
+     *
+     * @throws SQLException if it must not begin; then {@link #executed} is not called
+     */
+    long executing() throws SQLException;
 
     /** An execution ended, by success or by failure. */
     void executed(long start, String sql);

@@ -79,7 +79,7 @@ public class WrappedStatement implements Statement {
         return type.isInstance(this) || delegate().isWrapperFor(type);
     }
 
-    private long executing(String sql) {
+    private long executing(String sql) throws SQLException {
         owner.sees(sql);
         return owner.executing();
     }

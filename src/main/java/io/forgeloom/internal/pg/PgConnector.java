@@ -1,5 +1,6 @@
 package io.forgeloom.internal.pg;
 
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
 import java.sql.Connection;
@@ -15,7 +16,7 @@ import org.postgresql.Driver;
 import org.postgresql.PGProperty;
 
 /**
- * Opens sessions with one server, each under one deadline that covers name look-up, TCP, TLS and authentication.
+ * Opens sessions with one server at a time, each under one deadline that covers name look-up, TCP, TLS and authentication.
  *
  * <p>The driver has a timeout for the TCP connect only; what follows waits for ever by default. So the connect runs on a
  * virtual thread of its own, and the deadline interrupts it: an interrupt closes the socket of a virtual thread, in
@@ -26,9 +27,18 @@ public final class PgConnector {
 
     private static final Driver DRIVER = new Driver();
 
-    private final PgUrl url;
-    private final Properties properties = new Properties();
-    private final boolean ownSockets;
+    /**
+     * Where sessions are opened.
+     *
+     * @param refusal why none is for now; null as a rule
+     */
+    private record Target(
+            PgUrl url,
+            Properties properties,
+            boolean ownSockets,
+            @Nullable String refusal) {}
+
+    private volatile Target target;
 
     /**
      * @param url the server
@@ -37,7 +47,7 @@ public final class PgConnector {
      *     to those that the URL gives in {@code options}
      */
     public PgConnector(PgUrl url, String applicationName, Map<String, String> settings) {
-        this.url = url;
+        Properties properties = new Properties();
         PGProperty.APPLICATION_NAME.set(properties, applicationName);
         PGProperty.TCP_KEEP_ALIVE.set(properties, true);
         // Has the driver send its settings in the start-up message instead of in SETs after it: fewer round trips, and
@@ -58,7 +68,8 @@ public final class PgConnector {
         if (!options.isEmpty()) {
             PGProperty.OPTIONS.set(properties, options.toString().strip());
         }
-        this.ownSockets = PGProperty.SOCKET_FACTORY.getOrNull(properties) == null && driverSeesOurSockets();
+        boolean ownSockets = PGProperty.SOCKET_FACTORY.getOrNull(properties) == null && driverSeesOurSockets();
+        this.target = new Target(url, properties, ownSockets, null);
     }
 
     /** Name and version of the driver that is there: the constants of its class would be those that we were compiled with. */
@@ -67,9 +78,20 @@ public final class PgConnector {
         return Driver.getVersion();
     }
 
-    /** The server's address, without any secret. */
+    /** The server's address; prints no secret. The very object that {@link PgSession#address()} of its sessions is. */
     public PgUrl url() {
-        return url;
+        return target.url;
+    }
+
+    /** From now on opens sessions where {@code other} does; a connect that is under way is not touched. */
+    public void aim(PgConnector other) {
+        target = other.target;
+    }
+
+    /** From now on every connect fails with {@code why}, without asking any server, until the next {@link #aim}. */
+    public void refuse(String why) {
+        Target now = target;
+        target = new Target(now.url, now.properties, now.ownSockets, why);
     }
 
     /**
@@ -80,13 +102,17 @@ public final class PgConnector {
      * @throws InterruptedException if this thread was interrupted; nothing stays open
      */
     public PgSession connect(Deadline deadline) throws SQLException, InterruptedException {
+        Target to = target;
+        if (to.refusal != null) {
+            throw new SQLException(to.refusal, SqlState.READ_ONLY);
+        }
         long limitMillis = deadline.remaining().plusNanos(999_999).toMillis();
         AtomicReference<PgSession> opened = new AtomicReference<>();
         boolean handedOver = false;
         try {
             try (TaskScope scope = TaskScope.open("forgeloom-connect", deadline)) {
-                var session = scope.fork("forgeloom-connect-" + url.hosts().get(0), () -> {
-                    PgSession result = open();
+                var session = scope.fork("forgeloom-connect-" + to.url.hosts().get(0), () -> {
+                    PgSession result = open(to);
                     opened.set(result);
                     return result;
                 });
@@ -98,7 +124,7 @@ public final class PgConnector {
             throw e.getCause() instanceof SQLException sql ? sql : new SQLException(e.getCause());
         } catch (TimeoutException e) {
             throw new SQLTimeoutException(
-                    "No session with " + url + " within " + limitMillis + " ms"
+                    "No session with " + to.url + " within " + limitMillis + " ms"
                             + " (name look-up, TCP, TLS and authentication together)",
                     "08001",
                     e);
@@ -112,21 +138,21 @@ public final class PgConnector {
         }
     }
 
-    private PgSession open() throws SQLException {
+    private static PgSession open(Target to) throws SQLException {
         Properties copy = new Properties();
-        copy.putAll(properties);
+        copy.putAll(to.properties);
         Wire wire = Wire.create();
         try {
-            if (ownSockets) {
+            if (to.ownSockets) {
                 PGProperty.SOCKET_FACTORY.set(copy, WireSocketFactory.class.getName());
                 PGProperty.SOCKET_FACTORY_ARG.set(copy, wire.key());
             }
-            @Nullable Connection connection = DRIVER.connect(url.jdbcAddress(), copy);
+            @Nullable Connection connection = DRIVER.connect(to.url.jdbcAddress(), copy);
             if (connection == null) {
-                throw new SQLException("The driver does not accept the address of " + url, "08001");
+                throw new SQLException("The driver does not accept the address of " + to.url, "08001");
             }
             wire.opened();
-            PgSession session = new PgSession(connection, wire);
+            PgSession session = new PgSession(connection, wire, to.url);
             try {
                 session.readBackend();
             } catch (SQLException e) {
@@ -144,7 +170,7 @@ public final class PgConnector {
      * class loader above ours, cannot see ours.
      */
     public boolean watchable() {
-        return ownSockets;
+        return target.ownSockets;
     }
 
     private static boolean driverSeesOurSockets() {
@@ -164,6 +190,6 @@ public final class PgConnector {
 
     @Override
     public String toString() {
-        return url.toString();
+        return target.url.toString();
     }
 }

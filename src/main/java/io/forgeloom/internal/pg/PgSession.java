@@ -34,6 +34,8 @@ public final class PgSession implements AutoCloseable {
     /** Changes by itself, when a standby is promoted. */
     private static final String STANDBY = "in_hot_standby";
 
+    private static final String READ_ONLY = "default_transaction_read_only";
+
     private static final String NOT_SET = "22023";
     private static final String COMMITTED = "COMMIT";
     private static final String FAILED_TRANSACTION = "25P02";
@@ -44,11 +46,15 @@ public final class PgSession implements AutoCloseable {
     private final BaseConnection base;
     private final PGConnection pg;
     private final Wire wire;
+    private final PgUrl address;
 
     /** What the server reports of a session that nobody has changed, by the order of the names. */
     private Map<String, String> unchanged = Map.of();
 
     private String[] unchangedValues = {};
+
+    /** As of the last {@link #acceptReported}. */
+    private ServerRole role = ServerRole.PRIMARY;
 
     /** Set once, before the session is handed out. */
     private @Nullable Backend backend;
@@ -56,12 +62,18 @@ public final class PgSession implements AutoCloseable {
     /** How many cancel requests are known to have had their effect. */
     private int cancelsSettled;
 
-    PgSession(Connection connection, Wire wire) throws SQLException {
+    PgSession(Connection connection, Wire wire, PgUrl address) throws SQLException {
         this.connection = connection;
         this.wire = wire;
+        this.address = address;
         this.base = connection.unwrap(BaseConnection.class);
         this.pg = connection.unwrap(PGConnection.class);
         acceptReported();
+    }
+
+    /** The address by which it was opened. */
+    public PgUrl address() {
+        return address;
     }
 
     /** The driver's connection. */
@@ -132,6 +144,33 @@ public final class PgSession implements AutoCloseable {
     public void acceptReported() {
         unchanged = new TreeMap<>(pg.getParameterStatuses());
         unchangedValues = pg.getParameterStatuses().values().toArray(String[]::new);
+        role = reportedRole();
+    }
+
+    // ---- the server's role ----
+
+    /**
+     * Whether the server takes writes, as it was reported at the last {@link #acceptReported}, with which no setting of
+     * a user counts. A field's price. A change of {@code in_hot_standby} shows here after the next
+     * {@link #reportsChange} that finds nothing else changed.
+     */
+    public ServerRole role() {
+        return role;
+    }
+
+    /** As the server reports it at this moment; {@code READ_ONLY} may be the user's own doing. No round trip. */
+    public ServerRole reportedRole() {
+        if ("on".equals(pg.getParameterStatus(STANDBY))) {
+            return ServerRole.STANDBY;
+        }
+        return "on".equals(pg.getParameterStatus(READ_ONLY)) ? ServerRole.READ_ONLY : ServerRole.PRIMARY;
+    }
+
+    /** Takes note of a promotion, or the reverse, where nobody asks {@link #reportsChange}. No round trip. */
+    public void noticeStandby() {
+        if ("on".equals(pg.getParameterStatus(STANDBY)) != (role == ServerRole.STANDBY)) {
+            acceptReported();
+        }
     }
 
     /** What whoever unwraps the driver's connection can change of it, as it is now. */
