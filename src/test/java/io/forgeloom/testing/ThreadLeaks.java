@@ -1,15 +1,11 @@
 package io.forgeloom.testing;
 
-import com.sun.management.HotSpotDiagnosticMXBean;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
@@ -17,11 +13,13 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * Fails a test that leaves a thread of the product behind, one whose name starts with {@code forgeloom-}: register it
  * with {@code @ExtendWith(ThreadLeaks.class)}. Safe for use by many threads.
  *
- * <p>Virtual threads are in no thread group; the thread dump of the diagnostic bean has them all the same.
+ * <p>Virtual threads are in no thread group. The JDK's own registry has them; the thread dump that is made from it would
+ * do, but on JDK 25.0.3 it kills the JVM now and then if a virtual thread ends at that moment.
  */
 public final class ThreadLeaks implements AfterEachCallback {
 
-    private static final Pattern OURS = Pattern.compile("^#\\d+ \"forgeloom-");
+    private static final String OURS = "forgeloom-";
+    private static final String CONTAINERS = "jdk.internal.vm.ThreadContainer";
     private static final Duration PATIENCE = Duration.ofSeconds(5);
 
     @Override
@@ -44,19 +42,31 @@ public final class ThreadLeaks implements AfterEachCallback {
     /** The threads of the product that are alive now, platform and virtual: name and stack. */
     public static List<String> alive() {
         try {
-            Path folder = Files.createTempDirectory("forgeloom-threads-");
-            Path dump = folder.resolve("dump.txt");
-            try {
-                ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)
-                        .dumpThreads(dump.toString(), HotSpotDiagnosticMXBean.ThreadDumpFormat.TEXT_PLAIN);
-                return Arrays.stream(Files.readString(dump).split("\n\\s*\n"))
-                        .filter(thread -> OURS.matcher(thread).find())
-                        .toList();
-            } finally {
-                FileTrees.delete(folder);
+            Object root = Class.forName(CONTAINERS + "s").getMethod("root").invoke(null);
+            List<String> found = new ArrayList<>();
+            collect(root, Class.forName(CONTAINERS), found);
+            return found;
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("needs --add-exports java.base/jdk.internal.vm, as the pom gives it", e);
+        }
+    }
+
+    private static void collect(Object container, Class<?> type, List<String> found)
+            throws ReflectiveOperationException {
+        try (Stream<?> threads = (Stream<?>) type.getMethod("threads").invoke(container);
+                Stream<?> children = (Stream<?>) type.getMethod("children").invoke(container)) {
+            for (Object element : threads.toList()) {
+                Thread thread = (Thread) element;
+                if (thread.getName().startsWith(OURS) && thread.isAlive()) {
+                    found.add("#" + thread.threadId() + " \"" + thread.getName() + "\""
+                            + Arrays.stream(thread.getStackTrace())
+                                    .map(frame -> "\n\tat " + frame)
+                                    .collect(Collectors.joining()));
+                }
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            for (Object child : children.toList()) {
+                collect(child, type, found);
+            }
         }
     }
 }
