@@ -6,16 +6,12 @@ import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
 import io.forgeloom.internal.pg.ServerRole;
-import java.io.PrintWriter;
 import java.lang.System.Logger.Level;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.SQLFeatureNotSupportedException;
-import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.logging.Logger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Safe for use by many threads; each connection by one thread at a time.
  */
-public final class ConnectionPool implements DataSource {
+public final class ConnectionPool extends PooledDataSource {
 
     static final System.Logger LOG = System.getLogger("io.forgeloom.database");
 
@@ -233,6 +229,7 @@ public final class ConnectionPool implements DataSource {
      *
      * @throws AcquireException saying why there was none
      */
+    @Override
     public Connection acquire() {
         return lease(acquireTimeout);
     }
@@ -491,69 +488,9 @@ public final class ConnectionPool implements DataSource {
         }
     }
 
-    // ---- DataSource ----
-
-    /**
-     * A connection, waiting up to the pool's timeout.
-     *
-     * @throws SQLTransientConnectionException whose cause, an {@link AcquireException}, says why there was none
-     */
     @Override
-    public Connection getConnection() throws SQLException {
-        try {
-            return acquire();
-        } catch (AcquireException e) {
-            throw new SQLTransientConnectionException(e.getMessage(), "08001", e);
-        }
-    }
-
-    /** Not supported: all connections of a pool have one user. */
-    @Override
-    public Connection getConnection(String user, String password) throws SQLException {
-        throw new SQLFeatureNotSupportedException("The pool's user is set in DatabaseConfig; use getConnection()");
-    }
-
-    /** The pool's acquire timeout in whole seconds. */
-    @Override
-    public int getLoginTimeout() {
-        return (int) acquireTimeout.toSeconds();
-    }
-
-    /** Not supported: the timeout is {@code poolTimeout} of {@link DatabaseConfig}. */
-    @Override
-    public void setLoginTimeout(int seconds) throws SQLException {
-        throw new SQLFeatureNotSupportedException("Set poolTimeout in DatabaseConfig");
-    }
-
-    /** Always null: logging goes to {@link System.Logger}. */
-    @Override
-    public @Nullable PrintWriter getLogWriter() {
-        return null;
-    }
-
-    /** Not supported: logging goes to {@link System.Logger}. */
-    @Override
-    public void setLogWriter(PrintWriter out) throws SQLException {
-        throw new SQLFeatureNotSupportedException("Logging goes to java.lang.System.Logger io.forgeloom.database");
-    }
-
-    /** Not supported: logging goes to {@link System.Logger}. */
-    @Override
-    public Logger getParentLogger() throws SQLFeatureNotSupportedException {
-        throw new SQLFeatureNotSupportedException("Logging goes to java.lang.System.Logger io.forgeloom.database");
-    }
-
-    @Override
-    public <T> T unwrap(Class<T> type) throws SQLException {
-        if (type.isInstance(this)) {
-            return type.cast(this);
-        }
-        throw new SQLException("A ConnectionPool wraps no " + type.getName());
-    }
-
-    @Override
-    public boolean isWrapperFor(Class<?> type) {
-        return type.isInstance(this);
+    Duration acquireTimeout() {
+        return acquireTimeout;
     }
 
     @Override

@@ -52,7 +52,7 @@ public final class Database implements AutoCloseable {
         this.lagWatch = lagWatch;
         this.router = new ReadRouter(primary, replicas, lagWatch, config);
         this.reads = new Reads(router, primary);
-        this.readsDataSource = new ReadsDataSource(reads, primary);
+        this.readsDataSource = new ReadsDataSource(reads, config.poolTimeout());
         this.transactions = new Transactions(primary, walPages);
     }
 

@@ -6,9 +6,7 @@ import io.forgeloom.internal.pg.Backend;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
 import io.forgeloom.internal.pg.ServerRole;
-import java.lang.System.Logger.Level;
 import java.lang.ref.ReferenceQueue;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -49,12 +47,9 @@ final class SessionPool {
     // passes the permit on
     // and fails; so it wakes all waiters, one after the other.
 
-    private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
-
     /** What ending the backends of aborted sessions may add to a close. */
     private static final Duration LAST_REAP = Duration.ofMillis(200);
 
-    private static final Duration AFTER_CANCEL = Duration.ofMillis(500);
     private static final Duration AFTER_DEADLINE = Duration.ofMillis(150);
 
     private final PgConnector connector;
@@ -526,20 +521,20 @@ final class SessionPool {
         List<Thread> opening = openers.close();
         available.release();
         // What only a name look-up can hold up is waited for no longer than the rest may take.
-        ClosingWait end =
-                new ClosingWait(name, deadline.remaining().plus(AFTER_CANCEL).plus(AFTER_DEADLINE));
+        ClosingWait end = new ClosingWait(
+                name, deadline.remaining().plus(LateUsers.AFTER_CANCEL).plus(AFTER_DEADLINE));
         endFreeIfClosed();
         int late = 0;
         List<Backend> aborted = List.of();
         try {
             if (!capacity.tryAcquire(maxSize, deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
                 late = sessions.size();
-                aborted = cancelAndAbort(end);
+                aborted = LateUsers.cancelAndAbort(name, sessions, capacity, maxSize, end);
             }
         } catch (InterruptedException e) {
             // Whoever interrupts a close wants it over: no more waiting, for anyone.
             late = Math.max(late, sessions.size());
-            aborted = abortAll();
+            aborted = LateUsers.abort(sessions);
             end.interrupted();
         }
         opening.forEach(end::join);
@@ -548,43 +543,5 @@ final class SessionPool {
         control.close();
         end.restoreInterrupt();
         return late;
-    }
-
-    /**
-     * A cancel ends the statement on the server, too, where an abort alone would leave it running. It opens a connection,
-     * so each has a thread, which this does not wait for: one may look up a name.
-     */
-    private List<Backend> cancelAndAbort(ClosingWait end) throws InterruptedException {
-        Deadline patience = Deadline.after(AFTER_CANCEL);
-        List<Thread> cancels = new ArrayList<>();
-        for (PooledSession session : sessions) {
-            cancels.add(Thread.ofVirtual()
-                    .name("forgeloom-cancel-" + name + "-" + session.number)
-                    .start(() -> cancel(session)));
-        }
-        try {
-            boolean done = capacity.tryAcquire(maxSize, patience.remainingNanos(), TimeUnit.NANOSECONDS);
-            return done ? List.of() : abortAll();
-        } finally {
-            cancels.forEach(Thread::interrupt);
-            cancels.forEach(end::join);
-        }
-    }
-
-    private void cancel(PooledSession session) {
-        try {
-            session.session.cancel();
-        } catch (SQLException e) {
-            LOG.log(Level.DEBUG, name + ": a statement could not be cancelled", e);
-        }
-    }
-
-    private List<Backend> abortAll() {
-        List<Backend> aborted = new ArrayList<>();
-        for (PooledSession session : sessions) {
-            aborted.add(session.session.backend());
-            session.session.abort();
-        }
-        return aborted;
     }
 }

@@ -63,6 +63,10 @@
  *
  * <h2>Example</h2>
  * {@snippet class="io.forgeloom.examples.Hello" region="hello"}
+ *
+ * <p>With replicas:
+ *
+ * {@snippet class="io.forgeloom.examples.ReadingReplicas" region="reads"}
  */
 @NullMarked
 package io.forgeloom.database;
