@@ -41,9 +41,11 @@ final class DemoRun {
     /** A replica that hangs is found and missed for some seconds, which the shortest run has not. */
     private static final int SECONDS_FOR_ALL_FAULTS = 10;
 
-    // By bytes: a bound in time would also send the reads to the primary while that is down and cannot be asked.
+    // While the primary cannot be asked, what is known of the lag gets too old after three of these intervals, and
+    // reads go
+    // to the primary: that is about how long the outage takes.
     private static final ReplicaOptions REPLICAS = ReplicaOptions.builder()
-            .probeInterval(Duration.ofMillis(250))
+            .probeInterval(Duration.ofMillis(500))
             .maxLagBytes(512 * 1024)
             .build();
 

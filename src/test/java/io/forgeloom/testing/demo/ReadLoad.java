@@ -22,10 +22,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class ReadLoad {
 
-    // Of eight rounds, two read their own write by its position, one does without, to show what the position is for,
-    // and
-    // five are a plain read.
-    private static final int MIX = 8;
+    // Of 32 rounds, two read their own write by its position, one does without, to show what the position is for, and
+    // the
+    // rest are a plain read: who writes waits in the queue for the primary, as all others do, and reads nothing
+    // meanwhile.
+    private static final int MIX = 32;
 
     /** So that the readers leave something of two cores to those who write. */
     private static final long PAUSE_MILLIS = 5;
