@@ -46,7 +46,7 @@ final class DemoRun {
     // to the primary: that is about how long the outage takes.
     private static final ReplicaOptions REPLICAS = ReplicaOptions.builder()
             .probeInterval(Duration.ofMillis(500))
-            .maxLagBytes(512 * 1024)
+            .maxLagBytes(1 << 20)
             .build();
 
     /** What shall be seen of the load after the server is back. */
@@ -149,7 +149,7 @@ final class DemoRun {
             sleepUntil(totalNanos() / 10);
             replicas.kill(0, pause());
             sleepUntil(totalNanos() / 3);
-            replicas.pauseReplay(1, pause().multipliedBy(2));
+            replicas.pauseReplay(1, Duration.ofMillis(Math.min(3000, options.seconds() * 200L)));
             sleepUntil(totalNanos() / 2);
             killAndRestart(cluster, events, reads);
             if (options.seconds() >= SECONDS_FOR_ALL_FAULTS) {

@@ -20,8 +20,8 @@ final class ReplicaScript {
 
     private static final Duration OUT_LIMIT = Duration.ofSeconds(10);
 
-    /** What shall be seen of the load when a replica is back. */
-    private static final long AFTERWARDS_MILLIS = 200;
+    /** A replica in rotation is read as soon as a reader comes by, however few there are. */
+    private static final Duration READ_LIMIT = Duration.ofSeconds(5);
 
     private final Database database;
     private final PostgresCluster cluster;
@@ -109,7 +109,15 @@ final class ReplicaScript {
                                 name,
                                 (System.nanoTime() - healed) / 1e9)
                         : name + " is not back after " + BACK_LIMIT.toSeconds() + " s");
-        Thread.sleep(AFTERWARDS_MILLIS);
+        awaitRead(fault.server);
+    }
+
+    private void awaitRead(int server) throws InterruptedException {
+        long before = reads.reads(server);
+        long deadline = System.nanoTime() + READ_LIMIT.toNanos();
+        while (reads.reads(server) == before && System.nanoTime() - deadline < 0) {
+            Thread.sleep(POLL_MILLIS);
+        }
     }
 
     /** Since when it is in that state; null if it was not in time. */
