@@ -149,7 +149,7 @@ final class DemoRun {
             sleepUntil(totalNanos() / 10);
             replicas.kill(0, pause());
             sleepUntil(totalNanos() / 3);
-            replicas.pauseReplay(1, Duration.ofMillis(Math.min(3000, options.seconds() * 200L)));
+            replicas.pauseReplay(1, Duration.ofMillis(Math.min(3000, options.seconds() * 150L)));
             sleepUntil(totalNanos() / 2);
             killAndRestart(cluster, events, reads);
             if (options.seconds() >= SECONDS_FOR_ALL_FAULTS) {

@@ -23,8 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class ReadLoad {
 
     // Of 32 rounds, two read their own write by its position, one does without, to show what the position is for, and
-    // the
-    // rest are a plain read: who writes waits in the queue for the primary, as all others do, and reads nothing
+    // the rest are a plain read: who writes waits in the queue for the primary, as all others do, and reads nothing
     // meanwhile.
     private static final int MIX = 32;
 

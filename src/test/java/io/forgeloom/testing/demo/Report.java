@@ -151,8 +151,7 @@ final class Report {
 
     private void faults(ReadFindings found) {
         heading("Faults and the reads meanwhile, times in ms");
-        line(text().add(Style.DIM, "  in flight: inside that server at that moment; longest: anywhere")
-                .to(0));
+        line(text().add(Style.DIM, "  in flight: inside that server at that moment; longest: anywhere"));
         line(text().to(LABEL - 12).add(Style.DIM, "in flight  failed  longest  out after  back after"));
         for (Fault.Result fault : found.faults()) {
             line(text().add("  " + fault.server() + " " + fault.kind())
