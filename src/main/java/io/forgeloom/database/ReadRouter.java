@@ -23,7 +23,8 @@ final class ReadRouter {
     private final ConnectionPool upToDate;
 
     private final @Nullable ReadShare share;
-    private final AtomicInteger next = new AtomicInteger();
+    /** The state of the choice. */
+    private final AtomicInteger next;
 
     /** Guards the replacement of {@link #inRotation}; nothing blocks under it. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -34,6 +35,9 @@ final class ReadRouter {
         this.readFromReplica = config.readFromReplica();
         this.replicas = List.copyOf(replicas);
         ReplicaOptions options = config.replicaOptions();
+        this.next = switch (options.choice()) {
+            case ReplicaChoice.RoundRobin roundRobin -> new AtomicInteger();
+        };
         // Where the primary is the way of all reads, as a rule, there is nothing to limit.
         if (options.maxPrimaryReadShare() == 0 || !readFromReplica) {
             this.share = null;
