@@ -168,7 +168,8 @@ public final class HeldLock implements AutoCloseable {
     /** Takes it for lost, and makes that true: the end of the session frees whatever it holds. */
     private void lose(String why, @Nullable SQLException cause) {
         over = true;
-        LOG.log(Level.WARNING, "lock " + id + ": " + why + "; it counts as lost and its session is ended", cause);
+        String last = cause == null ? "" : ": " + cause.getMessage();
+        LOG.log(Level.WARNING, "lock " + id + ": " + why + "; it counts as lost and its session is ended" + last);
         abort(connection);
         if (owned) {
             end(connection);
