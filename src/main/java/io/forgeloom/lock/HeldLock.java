@@ -102,7 +102,7 @@ public final class HeldLock implements AutoCloseable {
             if (FAILED_TRANSACTION.equals(e.getSQLState())) {
                 throw new DatabaseException("lock " + id + ": not to be asked about in a failed transaction", e);
             }
-            lose("no answer after " + millisSince(asked) + " ms (limit " + timeout.toMillis() + " ms)", e);
+            lose("not confirmed after " + millisSince(asked) + " ms (limit " + timeout.toMillis() + " ms)", e);
             return false;
         }
         if (!held) {

@@ -252,7 +252,7 @@ class AdvisoryLockTest {
     void failedTransactionCannotBeAskedAndKeepsTheLock() throws Exception {
         try (HeldLock lock = take(db)) {
             Connection session = lock.connection();
-            int limit = session.getNetworkTimeout();
+            int limit = db.withConnection(Connection::getNetworkTimeout);
             session.setAutoCommit(false);
             assertThrows(SQLException.class, () -> execute(session, "SELECT 1/0"));
             assertThrows(DatabaseException.class, () -> lock.isHeld(LIMIT));
