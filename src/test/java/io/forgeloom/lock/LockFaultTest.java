@@ -115,6 +115,18 @@ class LockFaultTest {
         }
     }
 
+    /** An error does not give back a lock of a session, so only its end is certain. */
+    @Test
+    void tryThatFailsEndsItsSession(TestDatabase server) throws Exception {
+        try (Database db = open(server, 3);
+                Connection session = db.primary().acquireDedicated("worker")) {
+            session.setAutoCommit(false);
+            assertThrows(SQLException.class, () -> execute(session, "SELECT 1/0"));
+            assertThrows(DatabaseException.class, () -> AdvisoryLock.tryAcquire(session, ID));
+            assertTrue(session.isClosed());
+        }
+    }
+
     @Test
     void releaseOverABrokenConnectionEndsAtOnceAndFreesTheLock(TestDatabase server) throws Exception {
         try (FaultyLink link = FaultyLink.to(server);
