@@ -3,6 +3,7 @@
  *
  * <ul>
  *   <li>{@link io.forgeloom.database} opens a bounded, fair pool of connections and runs functions in transactions.
+ *   <li>{@link io.forgeloom.lock} takes advisory locks and says who holds them.
  *   <li>{@link io.forgeloom.error} is what it throws: one unchecked tree, one subclass for each decision of a caller.
  * </ul>
  *
@@ -40,6 +41,9 @@ module io.forgeloom {
 
     // The exceptions, apart from the pool because every other package throws them as well.
     exports io.forgeloom.error;
+
+    // Advisory locks as values, for programs that need one without a leader or a migration.
+    exports io.forgeloom.lock;
 
     // picocli sets the annotated fields of the commands by reflection. Nothing of this package is API.
     opens io.forgeloom.cli to

@@ -288,6 +288,16 @@ public final class ConnectionPool extends PooledDataSource {
         return connection;
     }
 
+    /**
+     * Whether {@code connection} is one of {@link #acquireDedicated}, of any pool, and not closed yet: then nothing that is
+     * left in its session, such as a lock, can reach another user.
+     */
+    public static boolean isDedicated(Connection connection) {
+        return connection instanceof ConnectionHandle handle
+                && !handle.isReleased()
+                && handle.session().dedicatedTo != null;
+    }
+
     /** The pool's own timeout from now. */
     Deadline acquireDeadline() {
         return Deadline.after(acquireTimeout);

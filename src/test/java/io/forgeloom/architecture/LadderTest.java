@@ -43,6 +43,7 @@ class LadderTest {
         assertEquals(0, rungs.get("io.forgeloom.internal.concurrent"));
         assertEquals(1, rungs.get("io.forgeloom.internal.pg"));
         assertEquals(2, rungs.get("io.forgeloom.database"));
+        assertEquals(3, rungs.get("io.forgeloom.lock"));
         assertEquals(9, rungs.get("io.forgeloom"));
         assertEquals(10, rungs.get("io.forgeloom.cli"));
     }
