@@ -27,7 +27,7 @@ record DirectorySource(Path directory) implements MigrationSource {
         } catch (IOException e) {
             throw unreadable(directory, e);
         } catch (DirectoryIteratorException e) {
-            throw unreadable(directory, e.getCause());
+            throw unreadable(directory, new IOException(e.getMessage(), e));
         }
         List<SourceFile> files = new ArrayList<>();
         for (Path path : paths) {

@@ -78,6 +78,8 @@ class SqlSplitterTest {
     void backslashesEscapeWhereStringsAreNotStandard() throws Exception {
         assertEquals(1, SqlSplitter.split("SELECT '\\';', n'\\';'", false).size());
         assertEquals(2, SqlSplitter.split("SELECT '\\'; SELECT 1", true).size());
+        // A string of digits has no quote inside: what follows it at once is another string, of the other kind.
+        assertEquals(1, SqlSplitter.split("SELECT b'1''\\'; SELECT 1'", false).size());
         assertEquals(1, SqlSplitter.split("SELECT $$\\$$ || U&\"\\\"", false).size());
     }
 
