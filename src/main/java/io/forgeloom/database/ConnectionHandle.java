@@ -32,7 +32,6 @@ final class ConnectionHandle extends WrappedConnection {
 
     private final ConnectionPool pool;
     private final PooledSession session;
-    private final Connection connection;
 
     /** The session's {@link PooledSession#holds} while this handle holds it. */
     private final int hold;
@@ -68,7 +67,6 @@ final class ConnectionHandle extends WrappedConnection {
         this.use = PoolEvents.beginUse(pool.name(), session.number);
         this.pool = pool;
         this.session = session;
-        this.connection = session.session.connection();
         this.claim = session.takeClaim();
         this.hold = session.holds.incrementAndGet();
     }
@@ -102,7 +100,7 @@ final class ConnectionHandle extends WrappedConnection {
     @Override
     protected Connection delegate() throws SQLException {
         requireOpen();
-        return connection;
+        return session.session.connection();
     }
 
     // ---- transactions ----
@@ -313,7 +311,7 @@ final class ConnectionHandle extends WrappedConnection {
 
     @Override
     public boolean isValid(int timeout) throws SQLException {
-        return !isReleased() && connection.isValid(timeout);
+        return !isReleased() && session.session.connection().isValid(timeout);
     }
 
     @Override
@@ -321,7 +319,7 @@ final class ConnectionHandle extends WrappedConnection {
         if (!isReleased()) {
             lost = true;
             session.orphan = true;
-            connection.abort(executor);
+            session.session.connection().abort(executor);
         }
     }
 

@@ -314,6 +314,13 @@ final class Replica implements ServerListener, AutoCloseable {
                 backoff.reset();
             }
         } catch (SQLException | ServerCheckException e) {
+            if (SqlState.isRetryable(SqlState.of(e))) {
+                // It answers: its recovery was in the way of the probe, as it may be in that of reads.
+                probes.answered();
+                silences = 0;
+                conflicted("it cancelled a probe: " + e.getMessage());
+                return;
+            }
             replay = null;
             boolean silence = System.nanoTime() - begin >= PROBE_TIMEOUT.toNanos() * 9 / 10;
             silences = silence ? silences + 1 : 0;

@@ -4,6 +4,7 @@ import io.forgeloom.database.ServerCheckException.Check;
 import io.forgeloom.error.DatabaseException;
 import io.forgeloom.error.DeadlineExceededException;
 import io.forgeloom.error.ForgeException;
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.internal.pg.PgConnector;
@@ -26,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * thread at a time.
  */
 final class ServerStart {
+
+    private static final int CHECKS = 10;
+    private static final Duration CHECK_AGAIN = Duration.ofMillis(50);
 
     private final String role;
     private final boolean primary;
@@ -121,7 +125,7 @@ final class ServerStart {
                 // Or a server that hangs from here on would end the start.
                 opened.connection().setNetworkTimeout(Runnable::run, (int) Replica.PROBE_TIMEOUT.toMillis());
             }
-            harmless = checked(opened, config);
+            harmless = checkedPatiently(opened, config);
             if (optional) {
                 opened.connection().setNetworkTimeout(Runnable::run, 0);
             }
@@ -151,6 +155,21 @@ final class ServerStart {
     private static boolean isRefusedLogin(SQLException failure) {
         String state = String.valueOf(failure.getSQLState());
         return state.startsWith("28") || state.equals("3D000");
+    }
+
+    /** A standby may cancel any query that is in the way of its recovery: then it is asked again. */
+    private HarmlessFunctions checkedPatiently(PgSession opened, DatabaseConfig config)
+            throws SQLException, InterruptedException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return checked(opened, config);
+            } catch (SQLException e) {
+                if (attempt == CHECKS || !SqlState.isRetryable(e.getSQLState())) {
+                    throw e;
+                }
+                Thread.sleep(CHECK_AGAIN);
+            }
+        }
     }
 
     private HarmlessFunctions checked(PgSession opened, DatabaseConfig config) throws SQLException {

@@ -1,11 +1,9 @@
 package io.forgeloom.database;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.OperatingSystemMXBean;
-import io.forgeloom.error.DatabaseException;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -29,23 +27,21 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class DeadServerCostTest {
 
     private static final int WAITERS = 10_000;
-    private static final Duration SETTLING = Duration.ofSeconds(5);
+    /** In its first ten seconds an outage may be a restart, and is tried seven times a second. */
+    private static final Duration SETTLING = Duration.ofSeconds(15);
+
     private static final Duration MEASURED = Duration.ofSeconds(20);
 
     @Test
     void tenThousandWaitersCostAtMostOneHundredthOfAProcessor(TestDatabase server) throws Exception {
-        OperatingSystemMXBean process = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
         AtomicInteger refused = new AtomicInteger();
         List<Thread> waiters = new ArrayList<>();
         try (FaultyLink link = FaultyLink.to(server)) {
             try (Database db = Database.open(
                     DatabaseConfig.builder(link.url()).poolSize(10).build())) {
+                double idle = shareOfACore();
                 link.refuse(true);
                 link.cut();
-                // Finds out that the one session is dead.
-                assertThrows(
-                        DatabaseException.class,
-                        () -> db.withConnection(c -> c.createStatement().execute("SELECT 1")));
                 for (int i = 0; i < WAITERS; i++) {
                     waiters.add(Thread.ofVirtual().name("waiter-" + i).start(() -> {
                         try {
@@ -59,12 +55,13 @@ class DeadServerCostTest {
                 }
                 Thread.sleep(SETTLING);
                 int waiting = db.primary().stats().waiting();
-                long cpu = process.getProcessCpuTime();
-                long begin = System.nanoTime();
-                Thread.sleep(MEASURED);
-                double share = (double) (process.getProcessCpuTime() - cpu) / (System.nanoTime() - begin);
+                double share = shareOfACore() - idle;
                 System.out.printf(
-                        Locale.ROOT, "%,d waiters on a dead server: %.2f %% of a core%n", waiting, 100 * share);
+                        Locale.ROOT,
+                        "%,d waiters on a dead server: %.2f %% of a core, beyond the %.2f %% of this process without them%n",
+                        waiting,
+                        100 * share,
+                        100 * idle);
                 assertTrue(waiting >= WAITERS - 1, waiting + " wait");
                 assertTrue(share <= 0.01, "share of a core: " + share);
             }
@@ -73,5 +70,13 @@ class DeadServerCostTest {
             }
             assertEquals(WAITERS, refused.get(), "the close refuses all that wait");
         }
+    }
+
+    private static double shareOfACore() throws InterruptedException {
+        OperatingSystemMXBean process = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+        long cpu = process.getProcessCpuTime();
+        long begin = System.nanoTime();
+        Thread.sleep(MEASURED);
+        return (double) (process.getProcessCpuTime() - cpu) / (System.nanoTime() - begin);
     }
 }

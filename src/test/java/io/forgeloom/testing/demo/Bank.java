@@ -7,6 +7,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.SplittableRandom;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.LongConsumer;
 
@@ -31,18 +32,29 @@ final class Bank {
     }
 
     /** Money to be moved. */
-    record Transfer(int source, int target, int amount) {}
+    record Transfer(int source, int target, int amount) {
+
+        static Transfer next(SplittableRandom random) {
+            int source = random.nextInt(ACCOUNTS);
+            int target = (source + 1 + random.nextInt(ACCOUNTS - 1)) % ACCOUNTS;
+            return new Transfer(source, target, 1 + random.nextInt(100));
+        }
+    }
 
     private final String schema;
     private final String insertEntry;
     private final String debit;
     private final String credit;
+    private final String entries;
+    private final String balance;
 
     private Bank(String schema) {
         this.schema = schema;
         insertEntry = "INSERT INTO " + schema + ".entry (id, source, target, amount) VALUES (?, ?, ?, ?)";
         debit = "UPDATE " + schema + ".account SET balance = balance - ? WHERE id = ? AND balance >= ?";
         credit = "UPDATE " + schema + ".account SET balance = balance + ? WHERE id = ?";
+        entries = "SELECT count(*) FROM " + schema + ".entry WHERE id = ?";
+        balance = "SELECT balance FROM " + schema + ".account WHERE id = ?";
     }
 
     /** Creates the schema with all its accounts. */
@@ -54,6 +66,7 @@ final class Bank {
                 CREATE SCHEMA %1$s;
                 CREATE TABLE %1$s.account (id int PRIMARY KEY, balance int NOT NULL);
                 CREATE TABLE %1$s.entry (id bigint NOT NULL, source int NOT NULL, target int NOT NULL, amount int NOT NULL);
+                CREATE INDEX ON %1$s.entry (id);
                 INSERT INTO %1$s.account SELECT n, %2$d FROM generate_series(0, %3$d) AS n
                 """.formatted(schema, OPENING_BALANCE, ACCOUNTS - 1);
         database.inTransaction(transaction -> execute(transaction.connection(), tables));
@@ -103,6 +116,28 @@ final class Bank {
             update.setInt(1, transfer.amount());
             update.setInt(2, transfer.target());
             update.executeUpdate();
+        }
+    }
+
+    /** How many entries that server has under {@code id}: 1 if it shows the transfer. */
+    int rows(Connection connection, long id) throws SQLException {
+        try (PreparedStatement select = connection.prepareStatement(entries)) {
+            select.setLong(1, id);
+            return number(select);
+        }
+    }
+
+    int balance(Connection connection, int account) throws SQLException {
+        try (PreparedStatement select = connection.prepareStatement(balance)) {
+            select.setInt(1, account);
+            return number(select);
+        }
+    }
+
+    private static int number(PreparedStatement select) throws SQLException {
+        try (ResultSet row = select.executeQuery()) {
+            row.next();
+            return row.getInt(1);
         }
     }
 

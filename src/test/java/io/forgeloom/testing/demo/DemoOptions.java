@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param seconds how long the load runs
  * @param threads virtual threads that run transactions
  * @param pool connections at most
+ * @param readers virtual threads that read on two replicas; 0 is without replicas
  * @param url the user's own server; null starts an embedded one
  * @param plain lines instead of a live view, on a terminal too
  */
@@ -20,20 +21,26 @@ record DemoOptions(
         int seconds,
         int threads,
         int pool,
+        int readers,
         @Nullable String url,
         boolean plain) {
+
+    private static final int DEFAULT_READERS = -1;
 
     static final String USAGE = """
             Usage: ./forge demo [options]
 
-            Starts a PostgreSQL 18, moves money between accounts on hundreds of virtual threads through one small
-            pool, kills the server half-way, starts it again, and accounts for every single transaction at the end.
+            Starts a PostgreSQL 18 with two streaming replicas, moves money between accounts on hundreds of virtual
+            threads through one small pool, reads on the replicas, kills one replica and has the other lag and hang,
+            kills the primary half-way, starts it again, and accounts for every single transaction and read at the end.
 
               --seconds N   how long the load runs, 5 to 3600 (default 20)
               --threads N   virtual threads, 1 to 20000 (default 400)
               --pool N      connections at most, 1 to 1000 (default 20)
+              --readers N   virtual threads that read on the replicas, 0 to 20000 (default a quarter of the threads);
+                            0 is without replicas
               --url URL     your own server, jdbc:postgresql://… or postgres://…: in a schema of its own that is
-                            dropped at the end, and without the kill
+                            dropped at the end, without replicas and without the kill
               --plain       one line a second instead of the live view, as when the output is no terminal
               --help        this text
 
@@ -56,6 +63,7 @@ record DemoOptions(
         int seconds = 20;
         int threads = 400;
         int pool = 20;
+        int readers = DEFAULT_READERS;
         String url = null;
         Iterator<String> rest = arguments.iterator();
         while (rest.hasNext()) {
@@ -69,12 +77,23 @@ record DemoOptions(
                 case "--seconds" -> seconds = number(name, value(name, inline, rest), 5, 3600);
                 case "--threads" -> threads = number(name, value(name, inline, rest), 1, 20_000);
                 case "--pool" -> pool = number(name, value(name, inline, rest), 1, 1000);
+                case "--readers" -> readers = number(name, value(name, inline, rest), 0, 20_000);
                 case "--url" -> url = value(name, inline, rest);
                 // Without what follows "=": it may be a URL with a password.
                 default -> throw new UsageException("unknown option " + name);
             }
         }
-        return new DemoOptions(help, seconds, threads, pool, url, plain);
+        return new DemoOptions(help, seconds, threads, pool, readers(readers, threads, url), url, plain);
+    }
+
+    private static int readers(int asked, int threads, @Nullable String url) throws UsageException {
+        if (url != null) {
+            if (asked > 0) {
+                throw new UsageException("--readers needs the demo's own replicas, so it does not go with --url");
+            }
+            return 0;
+        }
+        return asked == DEFAULT_READERS ? Math.max(1, threads / 4) : asked;
     }
 
     private static String value(String name, @Nullable String inline, Iterator<String> rest) throws UsageException {

@@ -15,12 +15,12 @@ class DemoOptionsTest {
 
     @Test
     void emptyLineMeansEveryDefault() throws UsageException {
-        assertEquals(new DemoOptions(false, 20, 400, 20, null, false), DemoOptions.parse(List.of()));
+        assertEquals(new DemoOptions(false, 20, 400, 20, 100, null, false), DemoOptions.parse(List.of()));
     }
 
     @Test
     void valueFollowsAfterSpaceOrEqualsSign() throws UsageException {
-        DemoOptions expected = new DemoOptions(false, 5, 7, 3, "postgres://host/db?a=b", true);
+        DemoOptions expected = new DemoOptions(false, 5, 7, 3, 0, "postgres://host/db?a=b", true);
         assertEquals(
                 expected,
                 DemoOptions.parse(List.of(
@@ -29,13 +29,29 @@ class DemoOptionsTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"--seconds 4", "--seconds 3601", "--seconds x", "--threads 0", "--pool 1001", "--url", "nonsense"
+            strings = {
+                "--seconds 4",
+                "--seconds 3601",
+                "--seconds x",
+                "--threads 0",
+                "--pool 1001",
+                "--readers -1",
+                "--readers 5 --url x",
+                "--url",
+                "nonsense"
             })
     void valueOutOfBoundsOrMissingIsRefusedByName(String line) {
         String[] words = line.split(" ");
         String message = assertThrows(UsageException.class, () -> DemoOptions.parse(List.of(words)))
                 .getMessage();
         assertTrue(message.contains(words[0]), message);
+    }
+
+    @Test
+    void readersAreAQuarterOfTheThreadsUnlessGiven() throws UsageException {
+        assertEquals(10, DemoOptions.parse(List.of("--threads", "40")).readers());
+        assertEquals(1, DemoOptions.parse(List.of("--threads", "1")).readers());
+        assertEquals(0, DemoOptions.parse(List.of("--readers", "0")).readers());
     }
 
     @Test

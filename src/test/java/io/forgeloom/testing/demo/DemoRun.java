@@ -4,15 +4,20 @@ import io.forgeloom.database.CommitOutcome;
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.database.PoolStats;
+import io.forgeloom.database.ReplicaOptions;
+import io.forgeloom.database.ReplicaStatus;
 import io.forgeloom.database.TransactionId;
 import io.forgeloom.testing.PostgresCluster;
+import io.forgeloom.testing.PostgresServer;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
@@ -31,6 +36,18 @@ final class DemoRun {
     private static final Duration AUDIT_LIMIT = Duration.ofMinutes(10);
     private static final Duration SESSIONS_GONE_LIMIT = Duration.ofSeconds(5);
     private static final long POLL_MILLIS = 50;
+    private static final Duration STOP_LIMIT = POOL_TIMEOUT.plusSeconds(5);
+
+    /** A replica that hangs is found and missed for some seconds, which the shortest run has not. */
+    private static final int SECONDS_FOR_ALL_FAULTS = 10;
+
+    // While the primary cannot be asked, what is known of the lag gets too old after three of these intervals, and
+    // reads go
+    // to the primary: that is about how long the outage takes.
+    private static final ReplicaOptions REPLICAS = ReplicaOptions.builder()
+            .probeInterval(Duration.ofMillis(500))
+            .maxLagBytes(1 << 20)
+            .build();
 
     /** What shall be seen of the load after the server is back. */
     private static final long AFTER_RECOVERY = TimeUnit.SECONDS.toNanos(1);
@@ -66,35 +83,53 @@ final class DemoRun {
         }
     }
 
-    private Verdict run(Events events, Target target, Database control, Bank bank) throws InterruptedException {
+    private Verdict run(Events events, Target target, Database control, Bank bank)
+            throws InterruptedException, SQLException {
         int late;
         long elapsed;
+        ReadTally reads = new ReadTally(
+                target.servers().stream().map(PostgresServer::name).toList());
         Database database = Database.open(poolConfig(target));
-        TransferLoad load = new TransferLoad(database, bank, outage, tally);
+        TransferLoad transfers = new TransferLoad(database, bank, outage, tally);
+        ReadLoad readers = new ReadLoad(database, bank, tally, reads, target.servers());
         try (database;
-                Display display = display(events, database)) {
+                Display display = new Display(view, events, outage, tally, reads, database, totalNanos())) {
             outage.start();
-            load.start(options.threads());
-            events.add("started " + options.threads() + " clients");
+            transfers.start(options.threads());
+            readers.start(options.readers(), options.threads());
+            events.add("started " + options.threads() + " clients"
+                    + (options.readers() == 0 ? "" : " and " + options.readers() + " readers"));
             display.start();
             try {
-                script(events, target);
+                script(events, target, database, reads);
                 events.add("stopping the clients");
-                late = load.stop(POOL_TIMEOUT.plusSeconds(5));
+                late = transfers.stop(STOP_LIMIT) + readers.stop(STOP_LIMIT);
                 elapsed = outage.elapsedNanos();
                 events.add("closing the pool, counting");
             } finally {
-                load.cut();
+                transfers.cut();
+                readers.cut();
             }
         }
-        Findings findings = look(control, bank, load, late, database.primary().stats());
+        List<Journal> journals = new ArrayList<>(transfers.journals());
+        journals.addAll(readers.journals());
+        ReadFindings read = options.readers() == 0
+                ? ReadFindings.NONE
+                : ReadFindings.of(
+                        reads,
+                        database.replicas().stream().map(ReplicaStatus::pool).toList(),
+                        sessionsLeftOnReplicas(target));
+        Findings findings = look(
+                control,
+                bank,
+                journals,
+                transfers.unsettled(),
+                late,
+                database.primary().stats(),
+                read);
         Verdict verdict = Verdict.of(findings);
-        view.print(Report.of(terminal, elapsed, tally, outage, findings, verdict));
+        view.print(Report.of(terminal, elapsed, tally, reads, outage, findings, verdict));
         return verdict;
-    }
-
-    private Display display(Events events, Database database) {
-        return new Display(view, events, outage, tally, database.primary(), totalNanos());
     }
 
     private long totalNanos() {
@@ -103,28 +138,49 @@ final class DemoRun {
 
     // ---- the phases ----
 
-    private void script(Events events, Target target) throws InterruptedException {
+    private void script(Events events, Target target, Database database, ReadTally reads)
+            throws InterruptedException, SQLException {
         PostgresCluster cluster = target.cluster();
-        if (cluster != null) {
+        if (cluster != null && options.readers() == 0) {
             sleepUntil(totalNanos() / 2);
-            killAndRestart(cluster, events);
+            killAndRestart(cluster, events, reads);
+        } else if (cluster != null) {
+            ReplicaScript replicas = new ReplicaScript(database, cluster, reads, events);
+            sleepUntil(totalNanos() / 10);
+            replicas.kill(0, pause());
+            sleepUntil(totalNanos() / 3);
+            replicas.pauseReplay(1, Duration.ofMillis(Math.min(3000, options.seconds() * 150L)));
+            sleepUntil(totalNanos() / 2);
+            killAndRestart(cluster, events, reads);
+            if (options.seconds() >= SECONDS_FOR_ALL_FAULTS) {
+                sleepUntil(totalNanos() * 3 / 4);
+                replicas.stop(1, pause());
+            }
         }
         sleepUntil(totalNanos());
     }
 
-    private void killAndRestart(PostgresCluster cluster, Events events) throws InterruptedException {
+    /** Long enough to be seen, short enough for the shortest run. */
+    private Duration pause() {
+        return Duration.ofMillis(Math.min(1000, options.seconds() * 100L));
+    }
+
+    private void killAndRestart(PostgresCluster cluster, Events events, ReadTally reads) throws InterruptedException {
         events.add("killing the server: pg_ctl stop -m immediate");
+        Fault fault = reads.begin(0, Fault.Kind.PRIMARY_KILLED);
         outage.killing();
         cluster.primary().kill();
         outage.dead();
-        // Long enough to be seen, short enough for the shortest run.
-        Thread.sleep(Math.min(1000, options.seconds() * 100L));
+        reads.harmed(fault);
+        Thread.sleep(pause());
         events.add("starting it again on what is on disk");
         outage.restarting();
         cluster.primary().start();
         outage.accepting();
+        fault.healed();
         events.add("the server accepts connections");
         if (outage.awaitFirstCommit(RECOVERY_LIMIT.toNanos(), TimeUnit.NANOSECONDS)) {
+            reads.back(fault);
             Outage.Times times = outage.times();
             events.add(
                     String.format(Locale.ROOT, "first commit, %.2f s after the kill", times.killToFirstCommit() / 1e9));
@@ -132,6 +188,7 @@ final class DemoRun {
         } else {
             events.add("no commit in " + RECOVERY_LIMIT.toSeconds() + " s");
         }
+        reads.end();
     }
 
     private void sleepUntil(long elapsedNanos) throws InterruptedException {
@@ -141,21 +198,29 @@ final class DemoRun {
     // ---- the check ----
 
     /** The sessions first: once none is left, no transaction is under way whose row is still to come. */
-    private Findings look(Database control, Bank bank, TransferLoad load, int late, PoolStats pool)
+    private Findings look(
+            Database control,
+            Bank bank,
+            List<Journal> journals,
+            Map<Long, TransactionId> unsettled,
+            int late,
+            PoolStats pool,
+            ReadFindings reads)
             throws InterruptedException {
         long left = sessionsLeft(control);
-        Reconciliation reconciliation = new Reconciliation(load.journals());
+        Reconciliation reconciliation = new Reconciliation(journals);
         bank.forEachId(control, reconciliation::found);
         Reconciliation.Result ids = reconciliation.result();
         return new Findings(
                 ids,
                 bank.audit(control),
-                settle(control, load.unsettled(), ids),
+                settle(control, unsettled, ids),
                 late,
                 left,
                 pool,
                 outage.happened(),
-                outage.over());
+                outage.over(),
+                reads);
     }
 
     private static Findings.Settled settle(
@@ -200,10 +265,28 @@ final class DemoRun {
         }
     }
 
+    private long sessionsLeftOnReplicas(Target target) throws InterruptedException, SQLException {
+        long deadline = System.nanoTime() + SESSIONS_GONE_LIMIT.toNanos();
+        while (true) {
+            long left = 0;
+            for (PostgresServer replica : target.replicas()) {
+                left += Long.parseLong(Objects.requireNonNull(replica.query(
+                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + serviceName + "'")));
+            }
+            if (left == 0 || System.nanoTime() - deadline > 0) {
+                return left;
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
+    }
+
     // ---- the two databases ----
 
     private DatabaseConfig poolConfig(Target target) {
         return DatabaseConfig.builder(target.url())
+                .replicaUrls(target.replicas().stream().map(PostgresServer::url).toList())
+                .readFromReplica(!target.replicas().isEmpty())
+                .replicaOptions(REPLICAS)
                 .poolSize(options.pool())
                 .poolTimeout(POOL_TIMEOUT)
                 .serviceName(serviceName)
@@ -228,7 +311,8 @@ final class DemoRun {
         PostgresCluster cluster = target.cluster();
         String where = cluster == null
                 ? ", yours: no kill"
-                : " embedded, port " + cluster.primary().port() + ", fsync on";
+                : " embedded, port " + cluster.primary().port() + ", fsync on"
+                        + (options.readers() == 0 ? "" : ", 2 replicas");
         return String.format(
                 Locale.ROOT,
                 "PostgreSQL %s%s; %d threads, %d connections",

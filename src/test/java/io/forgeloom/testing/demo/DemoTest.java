@@ -35,6 +35,9 @@ class DemoTest {
             assertEquals(0, code, output);
             assertTrue(output.contains("killing the server"), output);
             assertTrue(output.contains("from the kill to the first commit"), output);
+            assertTrue(output.contains("reads go to replica-1 again"), output);
+            assertTrue(output.contains("resuming the replay of replica-2"), output);
+            assertTrue(output.matches("(?s).*after a commit's position +[1-9][0-9,]*  0 stale\n.*"), output);
             assertTrue(output.matches("(?s).*lost +0\n.*leaked +0 .*Every invariant held\\..*"), output);
         }
     }

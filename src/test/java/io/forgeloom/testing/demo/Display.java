@@ -1,6 +1,7 @@
 package io.forgeloom.testing.demo;
 
-import io.forgeloom.database.ConnectionPool;
+import io.forgeloom.database.Database;
+import io.forgeloom.database.ReplicaStatus;
 import io.forgeloom.testing.demo.Events.Event;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -23,7 +24,8 @@ final class Display implements AutoCloseable {
     private final Events events;
     private final Outage outage;
     private final Tally tally;
-    private final ConnectionPool pool;
+    private final ReadTally reads;
+    private final Database database;
     private final long totalNanos;
     private final CountDownLatch closing = new CountDownLatch(1);
 
@@ -37,14 +39,15 @@ final class Display implements AutoCloseable {
     private long inHistory;
     private @Nullable Event latest;
 
-    private record Sample(long elapsedNanos, long committed) {}
+    private record Sample(long elapsedNanos, long committed, long reads) {}
 
-    Display(View view, Events events, Outage outage, Tally tally, ConnectionPool pool, long totalNanos) {
+    Display(View view, Events events, Outage outage, Tally tally, ReadTally reads, Database database, long totalNanos) {
         this.view = view;
         this.events = events;
         this.outage = outage;
         this.tally = tally;
-        this.pool = pool;
+        this.reads = reads;
+        this.database = database;
         this.totalNanos = totalNanos;
     }
 
@@ -78,13 +81,14 @@ final class Display implements AutoCloseable {
     private Snapshot snapshot() {
         long elapsed = outage.elapsedNanos();
         long committed = tally.committed.sum();
-        lastSecond.addLast(new Sample(elapsed, committed));
+        lastSecond.addLast(new Sample(elapsed, committed, reads.reads()));
         while (elapsed - lastSecond.getFirst().elapsedNanos() > SECOND) {
             lastSecond.removeFirst();
         }
         Sample first = lastSecond.getFirst();
         long span = Math.max(SECOND / 4, elapsed - first.elapsedNanos());
         long perSecond = (long) ((committed - first.committed()) * (double) SECOND / span);
+        long readsPerSecond = (long) ((reads.reads() - first.reads()) * (double) SECOND / span);
         // Parts of at least a quarter of a second: a shorter one holds too few samples.
         long part = Math.max(SECOND / 4, totalNanos / HISTORY);
         while (history.size() < elapsed / part && history.size() < HISTORY) {
@@ -101,10 +105,20 @@ final class Display implements AutoCloseable {
                 tally.unknown.sum(),
                 tally.declined.sum(),
                 tally.runAgain.sum(),
-                pool.stats(),
+                database.primary().stats(),
                 outage.state(),
                 outage.stateNanos(),
+                reads(readsPerSecond),
                 latest);
+    }
+
+    private Snapshot.Reads reads(long perSecond) {
+        List<Snapshot.Replica> replicas = new ArrayList<>();
+        for (ReplicaStatus status : database.replicas()) {
+            replicas.add(new Snapshot.Replica(status, reads.reads(replicas.size() + 1)));
+        }
+        return new Snapshot.Reads(
+                reads.reads(), perSecond, reads.reads(0), reads.stale.sum(), reads.failed(), List.copyOf(replicas));
     }
 
     /** Shows the last state once more and ends the thread. */

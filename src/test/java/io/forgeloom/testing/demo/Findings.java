@@ -13,6 +13,7 @@ import io.forgeloom.database.PoolStats;
  * @param pool the pool after it was closed
  * @param killed whether the server was killed
  * @param recovered whether a transaction was committed after that
+ * @param reads what the readers found
  */
 record Findings(
         Reconciliation.Result ids,
@@ -22,7 +23,8 @@ record Findings(
         long sessionsLeft,
         PoolStats pool,
         boolean killed,
-        boolean recovered) {
+        boolean recovered,
+        ReadFindings reads) {
 
     /**
      * What {@link io.forgeloom.database.Database#commitOutcome} said of the transactions with a known id.

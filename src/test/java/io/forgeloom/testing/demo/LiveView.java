@@ -83,6 +83,9 @@ final class LiveView implements View {
                 .add(Style.DIM, "  declined " + now.declined() + "  run again " + now.runAgain()));
         lines.add(pool(now));
         lines.add(server(now));
+        if (!now.reads().replicas().isEmpty()) {
+            lines.addAll(reads(now.reads()));
+        }
         Text event = label("event");
         Event latest = now.latest();
         if (latest != null) {
@@ -130,6 +133,28 @@ final class LiveView implements View {
             case RECOVERING ->
                 label("server").add(Style.YELLOW, dot + "recovering").add(seconds);
         };
+    }
+
+    private List<Text> reads(Snapshot.Reads reads) {
+        List<Text> lines = new ArrayList<>();
+        String dot = terminal.unicode() ? "● " : "* ";
+        for (Snapshot.Replica replica : reads.replicas()) {
+            lines.add(label(replica.status().name())
+                    .add(replica.status().isInRotation() ? Style.GREEN : Style.RED, dot)
+                    .add(ReplicaText.state(replica.status()))
+                    .to(LABEL + 14)
+                    .add(ReplicaText.share(replica.reads(), reads.count()) + " of the reads")
+                    .add(Style.DIM, ReplicaText.lag(replica.status())));
+        }
+        lines.add(label("reads")
+                .add(Style.BOLD, String.format(Locale.ROOT, "%,7d /s", reads.perSecond()))
+                .add(String.format(Locale.ROOT, "  of %,d", reads.count()))
+                .add("  stale ")
+                .add(reads.stale() == 0 ? Style.NORMAL : Style.RED, Long.toString(reads.stale()))
+                .add("  failed ")
+                .add(reads.failed() == 0 ? Style.NORMAL : Style.YELLOW, Long.toString(reads.failed()))
+                .add(Style.DIM, "  on the primary " + ReplicaText.share(reads.onPrimary(), reads.count())));
+        return lines;
     }
 
     private Text label(String name) {

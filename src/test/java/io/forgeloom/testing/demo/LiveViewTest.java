@@ -5,11 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.database.PoolStats;
+import io.forgeloom.database.ReplicaLag;
+import io.forgeloom.database.ReplicaStatus;
+import io.forgeloom.database.ReplicaStatus.State;
 import io.forgeloom.testing.demo.Events.Event;
 import io.forgeloom.testing.demo.Outage.ServerState;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +38,8 @@ class LiveViewTest {
             new PoolStats("primary", 1000, 600, 300, 4, 0, 0, 19_000, 0, 0, 0, List.of()),
             ServerState.RECOVERING,
             4_000_000_000L,
+            new Snapshot.Reads(
+                    12_345_678, 98_765, 12_345, 678, 901, List.of(replica("replica-1"), replica("replica-2"))),
             new Event(1, true, "a line\nof the log\u001b[2J, d\u00e9j\u00e0 vu \u65e5\u672c, " + "long ".repeat(40)));
 
     @ParameterizedTest
@@ -87,6 +94,13 @@ class LiveViewTest {
         assertEquals(90, detect(Map.of("COLUMNS", "many"), false, "24 90").width());
         assertEquals(80, detect(Map.of(), false, "0 0").width());
         assertEquals(100, detect(Map.of(), false, "24 300").width());
+    }
+
+    private static Snapshot.Replica replica(String name) {
+        PoolStats pool = new PoolStats(name, 500, 300, 100, 4, 0, 1, 0, 0, 0, 0, List.of());
+        ReplicaLag lag = new ReplicaLag(Duration.ofHours(1), false, 987_654_321, Duration.ZERO);
+        return new Snapshot.Replica(
+                new ReplicaStatus(name, State.NOT_A_REPLICA, Instant.EPOCH, "promoted", lag, 1, 0.5, pool), 6_000_000);
     }
 
     private static Terminal detect(Map<String, String> environment, boolean plain, String size) {

@@ -54,6 +54,30 @@ final class PlainView implements View {
                 now.pool().idle(),
                 now.pool().waiting(),
                 now.server().name().toLowerCase(Locale.ROOT)));
+        if (!now.reads().replicas().isEmpty()) {
+            line(reads(now.reads()));
+        }
+    }
+
+    private static String reads(Snapshot.Reads reads) {
+        StringBuilder line = new StringBuilder(String.format(
+                Locale.ROOT,
+                "          reads %,d (%,d/s)  stale %d  failed %d  primary %s",
+                reads.count(),
+                reads.perSecond(),
+                reads.stale(),
+                reads.failed(),
+                ReplicaText.share(reads.onPrimary(), reads.count())));
+        for (Snapshot.Replica replica : reads.replicas()) {
+            line.append("  ")
+                    .append(replica.status().name())
+                    .append(' ')
+                    .append(ReplicaText.share(replica.reads(), reads.count()))
+                    .append(' ')
+                    .append(ReplicaText.state(replica.status()))
+                    .append(ReplicaText.lag(replica.status()));
+        }
+        return line.toString();
     }
 
     @Override

@@ -25,12 +25,22 @@ final class Report {
      * @param elapsedNanos from the start of the load until the last client ended
      */
     static List<String> of(
-            Terminal terminal, long elapsedNanos, Tally tally, Outage outage, Findings findings, Verdict verdict) {
+            Terminal terminal,
+            long elapsedNanos,
+            Tally tally,
+            ReadTally reads,
+            Outage outage,
+            Findings findings,
+            Verdict verdict) {
         Report report = new Report(terminal);
         report.operations(elapsedNanos, tally);
         report.waits(tally);
         report.server(outage);
         report.ids(findings, tally);
+        if (findings.reads().any()) {
+            report.reads(elapsedNanos, findings.reads(), reads);
+            report.faults(findings.reads());
+        }
         report.connections(findings);
         report.invariants(verdict);
         return report.lines;
@@ -119,11 +129,52 @@ final class Report {
         }
     }
 
+    private void reads(long elapsedNanos, ReadFindings found, ReadTally reads) {
+        heading("Reads");
+        long total = found.total();
+        row("answered", total, String.format(Locale.ROOT, "%,.0f /s, with the outages", total * SECOND / elapsedNanos));
+        found.servers()
+                .forEach(server ->
+                        row("  by " + server.name(), server.reads(), ReplicaText.share(server.reads(), total)));
+        row("after a commit's position", found.afterPosition(), found.stale() + " stale");
+        row(
+                "right after a commit, without its position",
+                found.withoutPosition(),
+                found.behind() + " did not show it, as they may");
+        row("failed", found.failed(), "");
+        reads.failuresByKind().forEach((kind, count) -> row("  " + kind, count, ""));
+        line(text().add(Style.DIM, "  how long they took, in ms")
+                .to(LABEL)
+                .add(Style.DIM, "     p50       p99       max"));
+        wait("from the call to its return", reads.times());
+    }
+
+    private void faults(ReadFindings found) {
+        heading("Faults and the reads meanwhile, times in ms");
+        line(text().add(Style.DIM, "  in flight: inside that server at that moment; longest: anywhere"));
+        line(text().to(LABEL - 12).add(Style.DIM, "in flight  failed  longest  out after  back after"));
+        for (Fault.Result fault : found.faults()) {
+            line(text().add("  " + fault.server() + " " + fault.kind())
+                    .to(LABEL - 12)
+                    .add(String.format(
+                            Locale.ROOT,
+                            "%,9d %,7d %,8d %10s  %10s",
+                            fault.inFlight(),
+                            fault.failed(),
+                            millis(fault.longestNanos()),
+                            fault.outNanos() == Fault.NOT_YET ? "-" : String.valueOf(millis(fault.outNanos())),
+                            fault.backNanos() == Fault.NOT_YET ? "never" : String.valueOf(millis(fault.backNanos())))));
+        }
+    }
+
     private void connections(Findings findings) {
         heading("Connections");
-        row("opened", findings.pool().opened(), "at most " + findings.pool().maxSize() + " at a time");
+        row(
+                "opened on the primary",
+                findings.pool().opened(),
+                "at most " + findings.pool().maxSize() + " at a time");
         row("closed", findings.pool().closed(), "");
-        row("leaked", Verdict.leaked(findings), "on the server, in the pool");
+        row("leaked", Verdict.leaked(findings), "on the servers, in the pools");
     }
 
     private void invariants(Verdict verdict) {

@@ -1,6 +1,7 @@
 package io.forgeloom.testing.demo;
 
 import io.forgeloom.database.PoolStats;
+import io.forgeloom.database.ReplicaStatus;
 import io.forgeloom.testing.demo.Events.Event;
 import io.forgeloom.testing.demo.Outage.ServerState;
 import java.util.List;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param perSecond commits in the last second
  * @param history commits in equal parts of the whole run, up to now
  * @param serverStateNanos how long the server is in its state
+ * @param reads what the readers did so far
  * @param latest the last event, null before the first
  */
 record Snapshot(
@@ -29,4 +31,23 @@ record Snapshot(
         PoolStats pool,
         ServerState server,
         long serverStateNanos,
-        @Nullable Event latest) {}
+        Reads reads,
+        @Nullable Event latest) {
+
+    /**
+     * The reads up to now.
+     *
+     * @param count of all reads that were answered
+     * @param perSecond in the last second
+     * @param replicas none if nobody reads
+     */
+    record Reads(long count, long perSecond, long onPrimary, long stale, long failed, List<Replica> replicas) {}
+
+    /**
+     * One replica now.
+     *
+     * @param status as the database has it
+     * @param reads that it answered
+     */
+    record Replica(ReplicaStatus status, long reads) {}
+}

@@ -47,7 +47,7 @@ final class Tally {
         errorKinds.computeIfAbsent(kind(failure), key -> new LongAdder()).increment();
     }
 
-    private static String kind(Exception failure) {
+    static String kind(Exception failure) {
         String state = SqlState.of(failure);
         if (failure instanceof CommitOutcomeUnknownException) {
             return "connection lost at COMMIT, unknown";

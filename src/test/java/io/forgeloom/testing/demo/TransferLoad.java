@@ -35,16 +35,14 @@ final class TransferLoad {
             .build();
 
     private static final long PAUSE_AFTER_ERROR_MILLIS = 10;
-    private static final Duration AFTER_INTERRUPT = Duration.ofSeconds(5);
 
     private final Database database;
     private final Bank bank;
     private final Outage outage;
     private final Tally tally;
     private final List<Journal> journals = new ArrayList<>();
-    private final List<Thread> threads = new ArrayList<>();
+    private final Clients clients = new Clients();
     private final Map<Long, TransactionId> unsettled = new ConcurrentHashMap<>();
-    private volatile boolean stopping;
 
     TransferLoad(Database database, Bank bank, Outage outage, Tally tally) {
         this.database = database;
@@ -54,45 +52,23 @@ final class TransferLoad {
     }
 
     /** Starts the clients, each with transfers of its own, the same in every run. */
-    void start(int clients) {
+    void start(int count) {
         SplittableRandom seeds = new SplittableRandom(18);
-        for (int i = 0; i < clients; i++) {
+        for (int i = 0; i < count; i++) {
             Client client = new Client(new Journal(i), seeds.split());
             journals.add(client.journal);
-            threads.add(Thread.ofVirtual().name("forgeloom-demo-" + i).start(client::run));
+            clients.start("forgeloom-demo-" + i, client::run);
         }
     }
 
-    /**
-     * Has every client end after its current transaction, and waits for that.
-     *
-     * @return the number of clients that did not end in time; they were interrupted
-     */
+    /** See {@link Clients#stop}. */
     int stop(Duration timeout) throws InterruptedException {
-        stopping = true;
-        long deadline = System.nanoTime() + timeout.toNanos();
-        List<Thread> late = new ArrayList<>();
-        for (Thread thread : threads) {
-            if (!thread.join(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())))) {
-                late.add(thread);
-            }
-        }
-        cut(late);
-        return late.size();
+        return clients.stop(timeout);
     }
 
-    /** Interrupts every client and waits a little: after a signal, or a failure of the script. Fine after {@link #stop}. */
+    /** See {@link Clients#cut}. */
     void cut() throws InterruptedException {
-        stopping = true;
-        cut(threads);
-    }
-
-    private static void cut(List<Thread> clients) throws InterruptedException {
-        clients.forEach(Thread::interrupt);
-        long deadline = System.nanoTime() + AFTER_INTERRUPT.toNanos();
-        for (Thread thread : clients) {
-            thread.join(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
-        }
+        clients.cut();
     }
 
     /** What each client knows; only after {@link #stop}. */
@@ -122,16 +98,12 @@ final class TransferLoad {
             this.random = random;
         }
 
-        void run() {
-            try {
-                while (!stopping) {
-                    if (!transact()) {
-                        // Errors that come at once shall not become a busy loop.
-                        Thread.sleep(PAUSE_AFTER_ERROR_MILLIS);
-                    }
+        void run() throws InterruptedException {
+            while (!clients.stopping()) {
+                if (!transact()) {
+                    // Errors that come at once shall not become a busy loop.
+                    Thread.sleep(PAUSE_AFTER_ERROR_MILLIS);
                 }
-            } catch (InterruptedException e) {
-                // Only stop and cut interrupt: the thread is to end, and here it does.
             }
         }
 
@@ -139,7 +111,7 @@ final class TransferLoad {
         private boolean transact() {
             long id = journal.begin();
             TransactionOptions options = options();
-            Bank.Transfer transfer = nextTransfer();
+            Bank.Transfer transfer = Bank.Transfer.next(random);
             got = Outage.NOT_YET;
             bodyEnded = Outage.NOT_YET;
             asked = System.nanoTime();
@@ -204,12 +176,6 @@ final class TransferLoad {
                 case 2 -> SNAPSHOT;
                 default -> TransactionOptions.DEFAULTS;
             };
-        }
-
-        private Bank.Transfer nextTransfer() {
-            int source = random.nextInt(Bank.ACCOUNTS);
-            int target = (source + 1 + random.nextInt(Bank.ACCOUNTS - 1)) % Bank.ACCOUNTS;
-            return new Bank.Transfer(source, target, 1 + random.nextInt(100));
         }
     }
 }

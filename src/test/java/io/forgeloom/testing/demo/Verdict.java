@@ -1,8 +1,10 @@
 package io.forgeloom.testing.demo;
 
+import io.forgeloom.database.PoolStats;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /**
  * Whether what must always hold did hold. Immutable.
@@ -65,11 +67,13 @@ record Verdict(List<Invariant> invariants) {
         all.add(invariant(
                 "no connection leaked",
                 leaked(findings) == 0,
-                "on the server %d, in the pool %d, opened %d, closed %d",
+                "on the server %d, in the pool %d, opened %d, closed %d; on the replicas %d, their pools: %s",
                 findings.sessionsLeft(),
                 findings.pool().total(),
                 findings.pool().opened(),
-                findings.pool().closed()));
+                findings.pool().closed(),
+                findings.reads().sessionsLeft(),
+                findings.reads().replicaPools()));
         all.add(invariant(
                 "every client ended by itself, with no transaction open",
                 findings.lateClients() == 0 && ids.open().count() == 0,
@@ -83,15 +87,51 @@ record Verdict(List<Invariant> invariants) {
                 ids.committed() > 0 && (!findings.killed() || findings.recovered()),
                 "committed %,d",
                 ids.committed()));
+        if (findings.reads().any()) {
+            all.addAll(ofReads(findings.reads()));
+        }
         return new Verdict(List.copyOf(all));
+    }
+
+    private static List<Invariant> ofReads(ReadFindings reads) {
+        return List.of(
+                invariant(
+                        "no read after a commit's position was stale",
+                        reads.stale() == 0 && reads.afterPosition() > 0,
+                        "stale: %,d of %,d",
+                        reads.stale(),
+                        reads.afterPosition()),
+                invariant(
+                        "no more reads failed than were in flight on a server when it failed",
+                        reads.failedOnlyInFlight(),
+                        "failed %,d, without a fault %,d; at each fault, of those in flight: %s",
+                        reads.failed(),
+                        reads.failedWithoutFault(),
+                        reads.faults().stream()
+                                .map(fault -> fault.server() + " " + fault.failed() + " of " + fault.inFlight())
+                                .collect(Collectors.joining(", "))),
+                invariant(
+                        "every replica left the rotation while it was down, came back, and was read",
+                        reads.everyReplicaCameBack(),
+                        "reads: %s; not so: %s",
+                        reads.servers().stream()
+                                .map(server -> server.name() + " " + server.reads())
+                                .collect(Collectors.joining(", ")),
+                        reads.faults()));
     }
 
     /** Sessions that are left on either side; the pool may have closed one that the server has not noticed. */
     static long leaked(Findings findings) {
-        long inPool = Math.max(
-                findings.pool().total(),
-                findings.pool().opened() - findings.pool().closed());
-        return Math.max(findings.sessionsLeft(), inPool);
+        return Math.max(findings.sessionsLeft(), inPool(findings.pool()))
+                + Math.max(
+                        findings.reads().sessionsLeft(),
+                        findings.reads().replicaPools().stream()
+                                .mapToLong(Verdict::inPool)
+                                .sum());
+    }
+
+    private static long inPool(PoolStats pool) {
+        return Math.max(pool.total(), pool.opened() - pool.closed());
     }
 
     boolean held() {

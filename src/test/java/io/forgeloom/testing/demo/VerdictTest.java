@@ -20,6 +20,10 @@ class VerdictTest {
     private static final Findings.Settled SETTLED = new Findings.Settled(1, 0, 0, 0);
     private static final PoolStats CLOSED = new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 40, 40, 0, List.of());
 
+    private static final Fault.Result KILL =
+            new Fault.Result("replica-1", Fault.Kind.KILLED, 3, 0, 5_000_000, 1_000_000, 900_000_000, 700);
+    private static final ReadFindings READS = reads(0, 0, 0, List.of(KILL), CLOSED, 0);
+
     /** Two clients: committed, not committed, unknown, each. */
     private final List<Journal> journals = List.of(
             journal(0, Fate.COMMITTED, Fate.NOT_COMMITTED, Fate.UNKNOWN),
@@ -65,8 +69,9 @@ class VerdictTest {
         String rule = "every client ended by itself, with no transaction open";
         Reconciliation open = new Reconciliation(List.of(journal(0, Fate.COMMITTED, Fate.OPEN)));
         open.found(id(0, 0));
-        assertBroken(rule, Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true)));
-        assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true)));
+        assertBroken(rule, Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS)));
+        assertBroken(
+                rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS)));
     }
 
     @Test
@@ -75,18 +80,20 @@ class VerdictTest {
                 new Bank.Audit(Bank.Audit.EXPECTED_TOTAL - 1, 0), new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 2))) {
             assertBroken(
                     "no money appeared or vanished",
-                    changed(sound -> new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true)));
+                    changed(sound -> new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS)));
         }
     }
 
     @Test
     void connectionLeftOnTheServerOrInThePoolIsBroken() {
         String rule = "no connection leaked";
-        assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true)));
+        assertBroken(
+                rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS)));
         for (PoolStats left : List.of(
                 new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
                 new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
-            assertBroken(rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true)));
+            assertBroken(
+                    rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS)));
         }
     }
 
@@ -95,7 +102,7 @@ class VerdictTest {
         for (Findings.Settled settled : List.of(new Findings.Settled(1, 0, 0, 1), new Findings.Settled(0, 0, 1, 0))) {
             assertBroken(
                     "the outcome by transaction id agrees with the rows",
-                    changed(sound -> new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true)));
+                    changed(sound -> new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS)));
         }
     }
 
@@ -103,7 +110,7 @@ class VerdictTest {
     void killWithoutRecoveryIsBroken() {
         assertBroken(
                 "the pool recovered from the kill: transactions committed after it",
-                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false)));
+                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS)));
     }
 
     @Test
@@ -111,7 +118,54 @@ class VerdictTest {
         Reconciliation.Result nothing = new Reconciliation(List.of()).result();
         assertBroken(
                 "there were transactions that committed",
-                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false)));
+                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS)));
+    }
+
+    @Test
+    void readThatDoesNotShowItsCommitIsBroken() {
+        Verdict verdict = changed(reads(1, 0, 0, List.of(KILL), CLOSED, 0));
+        assertBroken("no read after a commit's position was stale", verdict);
+        assertTrue(found(verdict).contains("stale: 1 of 100"), found(verdict));
+    }
+
+    @Test
+    void runWithoutReadAfterPositionProvesNothing() {
+        assertBroken(
+                "no read after a commit's position was stale",
+                changed(new ReadFindings(READS.servers(), 0, 0, 0, 0, 0, 0, List.of(KILL), List.of(CLOSED), 0)));
+    }
+
+    @Test
+    void readThatFailsBeyondThoseInFlightIsBroken() {
+        String rule = "no more reads failed than were in flight on a server when it failed";
+        assertEquals(List.of(), broken(changed(reads(0, 3, 0, List.of(fault(3, 1, 2, 700)), CLOSED, 0))));
+        assertBroken(rule, changed(reads(0, 4, 0, List.of(fault(4, 1, 2, 700)), CLOSED, 0)));
+        assertBroken(rule, changed(reads(0, 1, 1, List.of(KILL), CLOSED, 0)));
+    }
+
+    @Test
+    void replicaThatStaysInOrOutOfTheRotationOrIsNotReadIsBroken() {
+        String rule = "every replica left the rotation while it was down, came back, and was read";
+        assertBroken(rule, changed(reads(0, 0, 0, List.of(fault(0, Fault.NOT_YET, 2, 700)), CLOSED, 0)));
+        assertBroken(rule, changed(reads(0, 0, 0, List.of(fault(0, 1, Fault.NOT_YET, 700)), CLOSED, 0)));
+        assertBroken(rule, changed(reads(0, 0, 0, List.of(fault(0, 1, 2, 0)), CLOSED, 0)));
+        List<ReadFindings.Server> idle =
+                List.of(new ReadFindings.Server("primary", 9), new ReadFindings.Server("replica-1", 0));
+        assertBroken(rule, changed(new ReadFindings(idle, 1, 0, 0, 0, 0, 0, List.of(), List.of(CLOSED), 0)));
+    }
+
+    @Test
+    void connectionLeftOnReplicaOrInItsPoolIsBroken() {
+        PoolStats left = new PoolStats("replica-1", 10, 0, 0, 0, 0, 0, 0, 11, 10, 0, List.of());
+        assertBroken("no connection leaked", changed(reads(0, 0, 0, List.of(KILL), left, 0)));
+        assertBroken("no connection leaked", changed(reads(0, 0, 0, List.of(KILL), CLOSED, 1)));
+    }
+
+    @Test
+    void runWithoutReplicasIsNotJudgedByReads() {
+        Verdict verdict = changed(ReadFindings.NONE);
+        assertEquals(9, verdict.invariants().size());
+        assertEquals(List.of(), broken(verdict));
     }
 
     @Test
@@ -123,6 +177,7 @@ class VerdictTest {
                         new Terminal(false, 80, false, false),
                         1,
                         new Tally(),
+                        new ReadTally(List.of("primary", "replica-1")),
                         new Outage(),
                         findings,
                         Verdict.of(findings)));
@@ -141,8 +196,23 @@ class VerdictTest {
         return Verdict.of(change.apply(findings(rows)));
     }
 
+    private Verdict changed(ReadFindings reads) {
+        return changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads));
+    }
+
+    private static Fault.Result fault(long failed, long outNanos, long backNanos, long readsAfter) {
+        return new Fault.Result("replica-1", Fault.Kind.KILLED, 3, failed, 0, outNanos, backNanos, readsAfter);
+    }
+
+    private static ReadFindings reads(
+            long stale, long failed, long withoutFault, List<Fault.Result> faults, PoolStats pool, long left) {
+        List<ReadFindings.Server> servers =
+                List.of(new ReadFindings.Server("primary", 0), new ReadFindings.Server("replica-1", 1000));
+        return new ReadFindings(servers, 100, stale, 50, 2, failed, withoutFault, faults, List.of(pool), left);
+    }
+
     private Findings findings(List<Long> found) {
-        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true);
+        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS);
     }
 
     private Reconciliation.Result reconcile(List<Long> found) {
