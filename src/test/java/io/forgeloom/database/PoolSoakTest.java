@@ -83,7 +83,7 @@ class PoolSoakTest {
     @Test
     @Timeout(480)
     void nothingIsLostOrLeftBehindInSecondsOfFaults(TestDatabase server) throws Exception {
-        soak(server, 7, "PT5S");
+        soak(server, 7, "PT3S");
     }
 
     @Test
