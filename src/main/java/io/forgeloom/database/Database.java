@@ -26,6 +26,9 @@ public final class Database implements AutoCloseable {
 
     private static final Duration HEALTH_TIMEOUT = Duration.ofSeconds(2);
 
+    /** What those that ask servers may add to a close. */
+    private static final Duration AFTER_STOP = Duration.ofMillis(100);
+
     private final DatabaseConfig config;
     private final ConnectionPool primary;
     private final List<Replica> replicas;
@@ -318,20 +321,26 @@ public final class Database implements AutoCloseable {
     public void close(Duration timeout) {
         Deadline deadline = Deadline.after(timeout);
         router.close();
-        lagWatch.close();
+        // Whoever asks servers ends at once, but inside a name look-up, for which nobody waits long.
+        ClosingWait end = new ClosingWait("database", AFTER_STOP);
+        lagWatch.close(end);
         List<Thread> closers = new ArrayList<>();
         if (follower != null) {
-            closers.add(
-                    Thread.ofVirtual().name("forgeloom-close-follow-primary").start(follower::close));
+            closers.add(Thread.ofVirtual()
+                    .name("forgeloom-close-follow-primary")
+                    .start(() -> follower.close(new ClosingWait("primary", AFTER_STOP))));
         }
         for (Replica replica : replicas) {
             closers.add(Thread.ofVirtual()
                     .name("forgeloom-close-" + replica.pool().name())
                     .start(() -> {
-                        replica.close();
+                        ClosingWait prober = new ClosingWait(replica.pool().name(), AFTER_STOP);
+                        replica.close(prober);
+                        prober.restoreInterrupt();
                         replica.pool().close(deadline);
                     }));
         }
+        end.restoreInterrupt();
         primary.close(deadline);
         boolean interrupted = Thread.currentThread().isInterrupted();
         for (Thread closer : closers) {

@@ -16,7 +16,7 @@ import java.util.function.BooleanSupplier;
  * Asks the primary where its log is, for the replicas to be measured against, and takes those out of the rotation whose
  * measurement has grown too old; in one virtual thread. Safe for use by many threads.
  */
-final class LagWatch implements AutoCloseable {
+final class LagWatch {
 
     private static final System.Logger LOG = ConnectionPool.LOG;
 
@@ -107,9 +107,8 @@ final class LagWatch implements AutoCloseable {
         }
     }
 
-    /** Returns when the thread has ended. */
-    @Override
-    public void close() {
-        task.close();
+    /** Returns when the thread has ended, or {@code end} will not wait any longer. */
+    void close(ClosingWait end) {
+        end.await(task::stop);
     }
 }

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * One of the servers that may be the primary, and the virtual thread that asks it again and again. A thread each, so that
  * one that hangs delays no question to the others. Safe for use by many threads.
  */
-final class PrimaryCandidate implements AutoCloseable {
+final class PrimaryCandidate {
 
     /** How long an answer may take, connecting included. */
     static final Duration ANSWER = Duration.ofSeconds(1);
@@ -101,10 +101,9 @@ final class PrimaryCandidate implements AutoCloseable {
         }
     }
 
-    /** Returns when the thread has ended. */
-    @Override
-    public void close() {
-        task.close();
+    /** Returns when the thread has ended, or {@code end} will not wait any longer. */
+    void close(ClosingWait end) {
+        end.await(task::stop);
         session.close();
     }
 }

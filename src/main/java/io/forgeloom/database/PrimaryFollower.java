@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Keeps the primary's pool aimed at the one of several servers that takes writes. Safe for use by many threads.
  */
-final class PrimaryFollower implements AutoCloseable {
+final class PrimaryFollower {
 
     // Each candidate is asked by its own thread, and after each answer that thread judges all: what the others said
     // last
@@ -190,10 +190,9 @@ final class PrimaryFollower implements AutoCloseable {
         rivals = now.toString();
     }
 
-    /** Ends all questions; returns when the threads have ended. */
-    @Override
-    public void close() {
-        candidates.forEach(PrimaryCandidate::close);
+    /** Ends all questions; returns when the threads have ended, or {@code end} will not wait any longer. */
+    void close(ClosingWait end) {
+        candidates.forEach(candidate -> candidate.close(end));
     }
 
     @Override

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * One replica: its pool, whether reads may go there, and the virtual thread that probes it. Safe for use by many threads.
  */
-final class Replica implements ServerListener, AutoCloseable {
+final class Replica implements ServerListener {
 
     // Evidence against a replica takes it out of the rotation on the spot, by whichever thread meets it, and wakes the
     // prober; only a probe that succeeds takes it in again. So no user ever waits to find out what the pool knows, and
@@ -440,9 +440,8 @@ final class Replica implements ServerListener, AutoCloseable {
         standing = new Standing(state, Instant.now(), reason);
     }
 
-    /** Ends the prober; the pool is closed apart from it. */
-    @Override
-    public void close() {
-        prober.close();
+    /** Ends the prober, unless {@code end} will not wait any longer; the pool is closed apart from it. */
+    void close(ClosingWait end) {
+        end.await(prober::stop);
     }
 }

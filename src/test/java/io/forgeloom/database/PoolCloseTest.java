@@ -29,6 +29,8 @@ import java.util.logging.SimpleFormatter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A close ends although a thread of the pool does not. */
 @Timeout(60)
@@ -110,8 +112,8 @@ class PoolCloseTest {
         assertTrue(tookMillis < 1_200, "took " + tookMillis + " ms");
         assertTrue(
                 trap.said.stream()
-                        .anyMatch(line -> line.matches(
-                                "(?s)primary: the close goes on after \\d+ ms without the end of a thread: "
+                        .anyMatch(line ->
+                                line.matches("(?s)\\S+: the close goes on after \\d+ ms without the end of a thread: "
                                         + threadName + " .*")),
                 trap.said::toString);
     }
@@ -150,6 +152,26 @@ class PoolCloseTest {
         }
         server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 + " WHERE query = 'SELECT pg_sleep(30)' AND datname = current_database()");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"forgeloom-probe-replica-1", "forgeloom-lag"})
+    void whoeverAsksServersAndHangsDelaysACloseByLessThanASecond(String name, TestDatabase server) throws Exception {
+        try (Trap trap = new Trap(name);
+                FaultyLink link = FaultyLink.to(server)) {
+            // No replica of anything, which the prober says, and soon one whose primary cannot be asked for its
+            // position.
+            Database db = Database.open(DatabaseConfig.builder(link.url())
+                    .poolSize(2)
+                    .replicaUrls(List.of(server.url()))
+                    .replicaOptions(ReplicaOptions.builder()
+                            .probeInterval(Duration.ofMillis(100))
+                            .build())
+                    .build());
+            link.refuse(true);
+            link.cut();
+            closeInTime(db, trap, name);
+        }
     }
 
     @Test
