@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Where a list of migrations lies. Read anew each time; folders below the one named are not looked into. */
-sealed interface MigrationSource permits DirectorySource, ModuleSource, ClassPathSource, ListSource {
+sealed interface MigrationSource permits DirectorySource, ModuleSource, ClassPathSource, IndexSource, ListSource {
 
     /**
      * The files that are meant as migrations, in no order.
