@@ -11,7 +11,11 @@ import org.jspecify.annotations.Nullable;
  * @param running whether a migration without a transaction was begun, and its end is not known
  */
 record AppliedMigration(
-        String key, Instant appliedAt, @Nullable String checksum, @Nullable String algorithm, boolean running) {
+        String key,
+        Instant appliedAt,
+        @Nullable String checksum,
+        @Nullable String algorithm,
+        boolean running) {
 
     boolean hasChecksum(String expected) {
         return MigrationText.ALGORITHM.equals(algorithm) && expected.equals(checksum);

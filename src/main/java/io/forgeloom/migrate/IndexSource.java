@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * begin with {@code #} do not count. Nothing is listed, so it works in a module, in a folder and in a jar that was
  * repacked alike. All resources must be of this module.
  */
-record IndexSource(Class<?> anchor, String index) implements MigrationSource {
+record IndexSource(Class<?> anchor, String index) implements FileSource {
 
     @Override
     public List<SourceFile> files() {

@@ -80,7 +80,8 @@ final class LooseMigration {
         }
         if (!index.valid) {
             Migrator.LOG.log(
-                    Level.WARNING, "index " + index.name + " was left invalid by a run that was cut off; it is built anew");
+                    Level.WARNING,
+                    "index " + index.name + " was left invalid by a run that was cut off; it is built anew");
             drop(index);
         }
         return index.valid;
@@ -90,7 +91,9 @@ final class LooseMigration {
         try {
             script.send(statement.text());
         } catch (SQLException e) {
-            if (step.unfinished() && kind.recovery() == Recovery.DONE_IF_GONE && UNDEFINED_OBJECT.equals(e.getSQLState())) {
+            if (step.unfinished()
+                    && kind.recovery() == Recovery.DONE_IF_GONE
+                    && UNDEFINED_OBJECT.equals(e.getSQLState())) {
                 return;
             }
             throw failed(step, statement, kind, e);
@@ -100,7 +103,8 @@ final class LooseMigration {
             throw failure(
                     step,
                     Reason.STATEMENT_FAILED,
-                    "index " + index.name + " is there and invalid: one of that name was left by somebody else; run DROP"
+                    "index " + index.name
+                            + " is there and invalid: one of that name was left by somebody else; run DROP"
                             + " INDEX CONCURRENTLY " + index.name + ", and then this again",
                     null);
         }
@@ -172,7 +176,8 @@ final class LooseMigration {
         String table = session.schema().quoted() + ".forge_system_migrations";
         String key = "'" + step.key() + "'";
         return "it was begun and cannot be run again unseen; look what it did. If all of it: UPDATE " + table
-                + " SET state = 'applied' WHERE version = " + key + "; if nothing, or what is left was taken back: DELETE FROM "
+                + " SET state = 'applied' WHERE version = " + key
+                + "; if nothing, or what is left was taken back: DELETE FROM "
                 + table + " WHERE version = " + key + "; then run again";
     }
 

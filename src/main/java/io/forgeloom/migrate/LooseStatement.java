@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param index the name of the index that it creates, as it is written; null if it creates none
  * @param table the table of that index, as it is written
  */
-record LooseStatement(Recovery recovery, @Nullable String index, @Nullable String table) {
+record LooseStatement(
+        Recovery recovery, @Nullable String index, @Nullable String table) {
 
     /** What makes it right to run the statement again. */
     enum Recovery {
@@ -46,7 +47,9 @@ record LooseStatement(Recovery recovery, @Nullable String index, @Nullable Strin
                 return createIndex(parts, index + 2, statement);
             }
         }
-        if (first.equals("drop") && word(parts, 1).equals("index") && word(parts, 2).equals("concurrently")) {
+        if (first.equals("drop")
+                && word(parts, 1).equals("index")
+                && word(parts, 2).equals("concurrently")) {
             return new LooseStatement(Recovery.DONE_IF_GONE, null, null);
         }
         boolean repeatable = REPEATABLE.contains(first)

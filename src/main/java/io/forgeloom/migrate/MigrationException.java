@@ -27,7 +27,9 @@ public final class MigrationException extends ForgeException {
         STATEMENT_FAILED,
         /** A migration without a transaction was begun by an earlier run, and only a person can tell how it ended. */
         UNFINISHED,
-        /** The session with the database was lost, or the database refused to be asked. Running again is safe. */
+        /** The database refused what the runner does beside the files, for want of rights as a rule. */
+        REFUSED,
+        /** The session with the database was lost. Running again is safe. */
         CONNECTION_LOST,
         /** The thread was interrupted; its interrupt flag is set. Running again is safe. */
         INTERRUPTED
@@ -56,7 +58,8 @@ public final class MigrationException extends ForgeException {
     }
 
     static MigrationException diverged(List<String> problems) {
-        String message = "nothing was applied, because the database and the files disagree:\n" + String.join("\n", problems);
+        String message =
+                "nothing was applied, because the database and the files disagree:\n" + String.join("\n", problems);
         return new MigrationException(Reason.DIVERGED, message, problems, null, null, 0, null);
     }
 

@@ -49,7 +49,8 @@ final class MigrationHistory {
             VALUES (?, ?, ?, 'running', session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer))
             """;
 
-    private static final String FORGET = "DELETE FROM %s.forge_system_migrations WHERE version = ? AND state = 'running'";
+    private static final String FORGET =
+            "DELETE FROM %s.forge_system_migrations WHERE version = ? AND state = 'running'";
 
     /**
      * One statement for a row that is new and for one that was running. What is known of schemas that were not looked at is
@@ -98,7 +99,7 @@ final class MigrationHistory {
             FULL JOIN live AS l ON l.schema = t.schema AND l.object = t.object
             JOIN known AS k ON k.schema = COALESCE(l.schema, t.schema)
             WHERE l.hash IS DISTINCT FROM t.hash
-            ORDER BY 1 COLLATE "C", 2 COLLATE "C" LIMIT 10
+            ORDER BY k.schema COLLATE "C", COALESCE(l.object, t.object) COLLATE "C" LIMIT 10
             """;
 
     private final Connection connection;
@@ -162,8 +163,7 @@ final class MigrationHistory {
      * @param transaction the transaction that it must be part of; null for whichever it is
      * @return false if it is another transaction
      */
-    boolean applied(String key, MigrationFile file, Duration took, @Nullable String transaction)
-            throws SQLException {
+    boolean applied(String key, MigrationFile file, Duration took, @Nullable String transaction) throws SQLException {
         String sql = APPLIED.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             statement.setArray(1, fingerprinted);

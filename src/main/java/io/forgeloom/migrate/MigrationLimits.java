@@ -19,15 +19,15 @@ record MigrationLimits(
         Duration statementTimeout,
         Duration looseStatementTimeout) {
 
+    private static final Duration MILLISECOND = Duration.ofMillis(1);
+    private static final Duration DAY = Duration.ofDays(1);
+
     static final MigrationLimits DEFAULT = new MigrationLimits(
             Duration.ofSeconds(300),
             Duration.ofSeconds(5),
             Duration.ofMinutes(5),
             Duration.ofMinutes(5),
             Duration.ofMinutes(30));
-
-    private static final Duration MILLISECOND = Duration.ofMillis(1);
-    private static final Duration DAY = Duration.ofDays(1);
 
     MigrationLimits {
         ConfigurationException.requireBetween("lockWait", lockWait, Duration.ZERO, DAY);

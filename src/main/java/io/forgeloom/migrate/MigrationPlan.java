@@ -36,9 +36,7 @@ final class MigrationPlan {
     static MigrationPlan of(List<MigrationList> lists, List<AppliedMigration> history) {
         MigrationPlan plan = new MigrationPlan();
         for (MigrationList list : lists) {
-            plan.add(
-                    list,
-                    history.stream().filter(row -> list.owns(row.key())).toList());
+            plan.add(list, history.stream().filter(row -> list.owns(row.key())).toList());
         }
         return plan;
     }
@@ -115,8 +113,7 @@ final class MigrationPlan {
         } else {
             problems.add(row.key() + " is applied, and its file is missing here: restore it");
         }
-        entries.add(new Entry(
-                list.name(), version, State.SOURCE_MISSING, null, null, row.checksum(), row.appliedAt()));
+        entries.add(new Entry(list.name(), version, State.SOURCE_MISSING, null, null, row.checksum(), row.appliedAt()));
     }
 
     /** 0 for a version that none of our names could have. */

@@ -32,8 +32,7 @@ final class MigrationRun {
     private final MigrationLimits limits;
     private final Consumer<MigrationEvent> listener;
 
-    MigrationRun(
-            MigrationSession session, HeldLock lock, MigrationLimits limits, Consumer<MigrationEvent> listener) {
+    MigrationRun(MigrationSession session, HeldLock lock, MigrationLimits limits, Consumer<MigrationEvent> listener) {
         this.session = session;
         this.script = session.script();
         this.lock = lock;
@@ -70,8 +69,9 @@ final class MigrationRun {
                 Duration pause = Duration.ofNanos(backoff.nextNanos());
                 Migrator.LOG.log(
                         Level.WARNING,
-                        failure.where(step) + ": " + failure.cause.getMessage() + "; the file was rolled back and begins"
-                                + " again in " + pause.toMillis() + " ms (attempt " + attempt + ")");
+                        failure.where(step) + ": " + failure.cause.getMessage()
+                                + "; the file was rolled back and begins" + " again in " + pause.toMillis()
+                                + " ms (attempt " + attempt + ")");
                 listener.accept(new MigrationEvent.Retrying(
                         step.key(), attempt, pause, String.valueOf(failure.cause.getMessage())));
                 Thread.sleep(pause);
@@ -85,7 +85,8 @@ final class MigrationRun {
         try {
             String transaction = script.send(MigrationSession.FRESH + "BEGIN; "
                             + path(step)
-                            + "SET LOCAL lock_timeout = " + limits.lockTimeout().toMillis() + "; SET LOCAL statement_timeout = "
+                            + "SET LOCAL lock_timeout = " + limits.lockTimeout().toMillis()
+                            + "; SET LOCAL statement_timeout = "
                             + limits.statementTimeout().toMillis() + "; SELECT pg_catalog.pg_current_xact_id()")
                     .getFirst();
             for (int i = 0; i < file.statements().size(); i++) {
@@ -131,8 +132,8 @@ final class MigrationRun {
 
     private void requireLock() throws SQLException {
         if (!lock.isHeld(ANSWER)) {
-            throw new SQLException("the lock of the migrations was lost on the way, perhaps by"
-                    + " pg_advisory_unlock_all in a file");
+            throw new SQLException(
+                    "the lock of the migrations was lost on the way, perhaps by" + " pg_advisory_unlock_all in a file");
         }
     }
 

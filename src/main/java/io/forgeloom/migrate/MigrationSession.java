@@ -30,8 +30,7 @@ final class MigrationSession implements AutoCloseable {
             """;
 
     /** Whatever a file did to the session, the next one finds it as the first did. */
-    static final String FRESH =
-            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DISCARD TEMP; UNLISTEN *; " + SAFE;
+    static final String FRESH = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DISCARD TEMP; UNLISTEN *; " + SAFE;
 
     /** One round trip; the inner question is answered before the search path is emptied. */
     private static final String OPEN = """
@@ -74,7 +73,8 @@ final class MigrationSession implements AutoCloseable {
                 schema = new Identifier(found);
                 hasHistory = row.getBoolean(4);
                 hasCatalog = row.getBoolean(5);
-                Set<String> schemas = new LinkedHashSet<>(List.of((String[]) row.getArray(3).getArray()));
+                Set<String> schemas =
+                        new LinkedHashSet<>(List.of((String[]) row.getArray(3).getArray()));
                 schemas.add(found);
                 history = new MigrationHistory(connection, schema, schemas.toArray(String[]::new));
             }

@@ -4,6 +4,7 @@ import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.lock.AdvisoryLock;
@@ -105,8 +106,7 @@ public final class Migrator {
      */
     public MigrationStatus status() {
         List<MigrationList> lists = lists();
-        return inSession(session ->
-                MigrationPlan.of(lists, session.applied()).status());
+        return inSession(session -> MigrationPlan.of(lists, session.applied()).status());
     }
 
     private List<MigrationList> lists() {
@@ -128,20 +128,26 @@ public final class Migrator {
             Thread.currentThread().interrupt();
             throw MigrationException.of(Reason.INTERRUPTED, "interrupted; run again: nothing is half done", e);
         } catch (SQLException e) {
-            throw lost(e);
+            throw failed(e);
         } catch (DatabaseException e) {
-            throw lost(e.sqlException());
+            throw failed(e.sqlException());
         }
     }
 
-    private static MigrationException lost(SQLException e) {
-        boolean interrupted = Thread.currentThread().isInterrupted();
+    private static MigrationException failed(SQLException e) {
+        String state = e.getSQLState() == null ? "" : " [SQLSTATE " + e.getSQLState() + "]";
+        if (Thread.currentThread().isInterrupted()) {
+            return MigrationException.of(Reason.INTERRUPTED, "interrupted: " + e.getMessage() + state, e);
+        }
+        if (SqlState.isSessionLost(e.getSQLState())) {
+            return MigrationException.of(
+                    Reason.CONNECTION_LOST,
+                    "the session was lost: " + e.getMessage() + state
+                            + "; run again: it goes on where the database stands",
+                    e);
+        }
         return MigrationException.of(
-                interrupted ? Reason.INTERRUPTED : Reason.CONNECTION_LOST,
-                "the database could not be asked: " + e.getMessage()
-                        + (e.getSQLState() == null ? "" : " [SQLSTATE " + e.getSQLState() + "]")
-                        + "; run again: it goes on where the database stands",
-                e);
+                Reason.REFUSED, "the database refused to be prepared or asked: " + e.getMessage() + state, e);
     }
 
     private MigrationResult migrate(MigrationSession session, List<MigrationList> lists, long begun)
@@ -176,7 +182,9 @@ public final class Migrator {
         if (!steps.isEmpty()) {
             listener.accept(new MigrationEvent.Planned(
                     steps.size(),
-                    steps.stream().mapToInt(step -> step.file().statements().size()).sum()));
+                    steps.stream()
+                            .mapToInt(step -> step.file().statements().size())
+                            .sum()));
         }
         MigrationRun run = new MigrationRun(session, lock, limits, listener);
         for (Step step : steps) {
@@ -216,12 +224,16 @@ public final class Migrator {
             if (lock.isPresent()) {
                 return lock.get();
             }
-            if (MigrationPlan.of(lists, session.applied()).requireSound().steps().isEmpty()) {
+            if (MigrationPlan.of(lists, session.applied())
+                    .requireSound()
+                    .steps()
+                    .isEmpty()) {
                 return null;
             }
             Duration waited = MigrationRun.since(begun);
             if (nextWarning.expired() || deadline.expired()) {
-                @Nullable LockHolder holder =
+                @Nullable
+                LockHolder holder =
                         AdvisoryLock.holder(session.connection(), LOCK).orElse(null);
                 warnOrGiveUp(holder, waited, deadline);
                 nextWarning = Deadline.after(WARN_INTERVAL);
@@ -236,7 +248,8 @@ public final class Migrator {
         if (deadline.expired()) {
             throw MigrationException.of(
                     Reason.LOCKED,
-                    "waited " + waited.toMillis() + " ms (lockWait " + limits.lockWait().toMillis()
+                    "waited " + waited.toMillis() + " ms (lockWait "
+                            + limits.lockWait().toMillis()
                             + " ms) for the lock of the migrations, " + LOCK + ", which is held by " + who
                             + "; if that one hangs, end it with SELECT pg_terminate_backend("
                             + (holder == null ? "pid" : holder.pid()) + ")",
@@ -304,8 +317,7 @@ public final class Migrator {
         private Builder put(String name, MigrationSource source) {
             if (sources.putIfAbsent(name, Objects.requireNonNull(source, "source")) != null) {
                 throw new ConfigurationException(
-                        "named",
-                        name.isEmpty() ? "migrations() is given twice" : "\"" + name + "\" is given twice");
+                        "named", name.isEmpty() ? "migrations() is given twice" : "\"" + name + "\" is given twice");
             }
             return this;
         }

@@ -13,6 +13,6 @@ final class SystemSchema {
 
     /** All files of this version of the library. */
     static MigrationSource source() {
-        return new IndexSource(SystemSchema.class, INDEX);
+        return new MigrationSource(new IndexSource(SystemSchema.class, INDEX));
     }
 }

@@ -89,8 +89,8 @@ class SystemSchemaTest {
 
     @Test
     void anIndexThatNamesNothingIsAnErrorWithItsLine() {
-        MigrationSource source =
-                new IndexSource(SystemSchemaTest.class, "io/forgeloom/migrate/index-of-a-missing-file.txt");
+        MigrationSource source = new MigrationSource(
+                new IndexSource(SystemSchemaTest.class, "io/forgeloom/migrate/index-of-a-missing-file.txt"));
         assertEquals(
                 "io/forgeloom/migrate/index-of-a-missing-file.txt:3: there is no resource io/forgeloom/migrate/nothing.sql",
                 assertThrows(MigrationFileException.class, source::files).getMessage());
@@ -98,7 +98,8 @@ class SystemSchemaTest {
                 "no/index.txt: there is no resource no/index.txt",
                 assertThrows(
                                 MigrationFileException.class,
-                                () -> new IndexSource(SystemSchemaTest.class, "no/index.txt").files())
+                                () -> new MigrationSource(new IndexSource(SystemSchemaTest.class, "no/index.txt"))
+                                        .files())
                         .getMessage());
     }
 
