@@ -5,6 +5,7 @@
  * <p>So far the part that needs no database. {@link io.forgeloom.migrate.MigrationReader} reads a list of migrations from
  * a {@link io.forgeloom.migrate.MigrationSource}: a directory, a folder of a module or of the class path, texts in the
  * program. {@link io.forgeloom.migrate.SqlSplitter} takes each apart into statements.
+ * {@link io.forgeloom.migrate.SystemSchema} is the list of our own.
  *
  * <h2>Guarantees</h2>
  * <ul>
