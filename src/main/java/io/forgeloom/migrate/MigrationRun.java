@@ -109,15 +109,14 @@ final class MigrationRun {
         }
     }
 
-    /** The system's files name what they create without a schema; the user's have the path of the connection. */
-    static String path(Step step, MigrationSession session) {
-        return step.list().system()
-                ? "SET LOCAL search_path = " + session.schema().quoted() + "; "
-                : "RESET search_path; ";
-    }
-
+    /**
+     * The system's files name what they create without a schema; pg_temp is last, since it would be first if it were not
+     * named. The user's have the path of the connection.
+     */
     private String path(Step step) {
-        return path(step, session);
+        return step.list().system()
+                ? "SET LOCAL search_path = " + session.schema().quoted() + ", pg_temp; "
+                : "RESET search_path; ";
     }
 
     private void requireSame(SqlStatement statement, String transaction) throws SQLException {
