@@ -4,6 +4,7 @@ import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.jdbc.WrappedConnection;
 import io.forgeloom.internal.pg.DriverSettings;
+import io.forgeloom.internal.pg.ListenSession;
 import io.forgeloom.internal.pg.ScriptSession;
 import java.io.EOFException;
 import java.lang.System.Logger.Level;
@@ -333,6 +334,10 @@ final class ConnectionHandle extends WrappedConnection {
             // What is sent there is not judged by its text: the session ends with this use of it.
             touch = SqlTouch.LASTING;
             return type.cast(new ScriptSession(this, session.session));
+        }
+        if (type == ListenSession.class) {
+            touch = SqlTouch.LASTING;
+            return type.cast(new ListenSession(this, session.session));
         }
         T drivers = delegate().unwrap(type);
         session.unwrapped = this;

@@ -280,7 +280,16 @@ public final class ConnectionPool extends PooledDataSource {
      * @throws AcquireException saying why there was none
      */
     public Connection acquireDedicated(String purpose) {
-        ConnectionHandle connection = lease(acquireDeadline());
+        return acquireDedicated(purpose, acquireTimeout);
+    }
+
+    /**
+     * As {@link #acquireDedicated(String)}, waiting up to {@code timeout}.
+     *
+     * @throws AcquireException saying why there was none
+     */
+    public Connection acquireDedicated(String purpose, Duration timeout) {
+        ConnectionHandle connection = lease(Deadline.after(timeout));
         PooledSession session = connection.session();
         session.acquiredAt = null;
         // Not always one of ours: see OverCap.ReadStale.

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import javax.sql.DataSource;
@@ -219,6 +220,14 @@ public final class Database implements AutoCloseable {
     public <T extends @Nullable Object, X extends Exception> T inTransaction(
             TransactionOptions options, TransactionFunction<T, X> function) throws X {
         return transactions.run(options, function);
+    }
+
+    /**
+     * The transaction of this database whose function the calling thread runs; empty outside of one. What the function has
+     * other threads do is outside of it.
+     */
+    public Optional<Transaction> currentTransaction() {
+        return transactions.current();
     }
 
     /** As {@link #inTransactionWithPosition(TransactionOptions, TransactionFunction)} with every default. */

@@ -13,7 +13,8 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -59,12 +60,18 @@ final class Transactions {
     private final ConnectionPool pool;
     private final PositionedCommit positionedCommit;
 
-    /** The threads that are inside a transaction of this pool: each adds and removes itself. */
-    private final Set<Thread> inside = ConcurrentHashMap.newKeySet();
+    /** What the threads run that are inside a transaction of this pool: each adds and removes its own. */
+    private final Map<Thread, Attempts<?, ?>> inside = new ConcurrentHashMap<>();
 
     Transactions(ConnectionPool pool, WalPages pages) {
         this.pool = pool;
         this.positionedCommit = new PositionedCommit(pool, pages);
+    }
+
+    /** The transaction that the function is in which this thread runs. */
+    Optional<Transaction> current() {
+        Attempts<?, ?> attempts = inside.get(Thread.currentThread());
+        return attempts == null ? Optional.empty() : Optional.ofNullable(attempts.transaction);
     }
 
     <T extends @Nullable Object, X extends Exception> T run(
@@ -81,7 +88,7 @@ final class Transactions {
 
     private <T extends @Nullable Object, X extends Exception> T run(Attempts<T, X> attempts) throws X {
         Thread thread = Thread.currentThread();
-        if (!inside.add(thread)) {
+        if (inside.putIfAbsent(thread, attempts) != null) {
             throw new IllegalStateException("inTransaction inside inTransaction on thread \"" + thread.getName()
                     + "\": the inner one would wait for a second connection while holding the first, which ends in a"
                     + " deadlock once the pool is full; use Transaction.withSavepoint for a part that may fail");
@@ -109,6 +116,9 @@ final class Transactions {
         private final TransactionFunction<T, X> function;
         private final boolean wantsPosition;
         private final @Nullable Deadline deadline;
+
+        /** While the function runs; for its own thread. */
+        private @Nullable Transaction transaction;
 
         List<Runnable> afterCommit = List.of();
 
@@ -152,15 +162,24 @@ final class Transactions {
             try {
                 connection.beginManaged();
                 applyOptions(connection);
-                Transaction transaction = new Transaction(connection, attempt);
-                T result = function.apply(transaction);
+                Transaction begun = new Transaction(connection, attempt);
+                T result = apply(begun);
                 commit(connection);
-                afterCommit = transaction.afterCommitActions();
+                afterCommit = begun.afterCommitActions();
                 return result;
             } finally {
                 connection.endManaged();
                 // Rolls back whatever is still open.
                 connection.release();
+            }
+        }
+
+        private T apply(Transaction begun) throws SQLException, X {
+            transaction = begun;
+            try {
+                return function.apply(begun);
+            } finally {
+                transaction = null;
             }
         }
 

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
+import org.postgresql.PGNotification;
 import org.postgresql.core.BaseConnection;
 import org.postgresql.core.Field;
 import org.postgresql.core.NativeQuery;
@@ -41,6 +42,8 @@ public final class PgSession implements AutoCloseable {
     private static final String FAILED_TRANSACTION = "25P02";
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
+
+    private static final PGNotification[] NONE = {};
 
     private final Connection connection;
     private final BaseConnection base;
@@ -256,6 +259,13 @@ public final class PgSession implements AutoCloseable {
                     FAILED_TRANSACTION);
         }
         return results.last.stream().findFirst();
+    }
+
+    /** Those that have arrived; if there is none, waits for one. */
+    PGNotification[] awaitNotifications(Duration limit) throws SQLException {
+        // 0 is forever to the driver.
+        PGNotification[] arrived = pg.getNotifications((int) Math.max(1, limit.toMillis()));
+        return arrived == null ? NONE : arrived;
     }
 
     /** Forgets the notifications that have arrived and that nobody has asked for. No round trip. */

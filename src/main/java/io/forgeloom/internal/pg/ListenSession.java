@@ -1,0 +1,73 @@
+package io.forgeloom.internal.pg;
+
+import io.forgeloom.internal.jdbc.StatementOwner;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import org.postgresql.PGNotification;
+
+/**
+ * Waits for notifications and asks, on a session that listens. A pooled connection gives this by {@code unwrap}; it ends
+ * with that connection. One thread at a time.
+ */
+public final class ListenSession {
+
+    /** Takes a notification; called by the thread that waits, in the order of the server. */
+    @FunctionalInterface
+    public interface Sink {
+        void accept(String channel, String payload, int backendPid);
+    }
+
+    private final StatementOwner owner;
+    private final PgSession session;
+
+    /** Executions and waits are reported to {@code owner} as those of JDBC are. */
+    public ListenSession(StatementOwner owner, PgSession session) {
+        this.owner = owner;
+        this.session = session;
+    }
+
+    /**
+     * Waits until there is a notification, {@code limit} at most, and hands on all that have arrived. A message that has
+     * begun to arrive is waited for without a limit: the driver knows none, and only the end of the session frees it.
+     *
+     * @param limit at least a millisecond
+     * @return how many there were
+     */
+    public int await(Duration limit, Sink sink) throws SQLException {
+        // Refuses where the server is not the primary any more, which a stream that never pauses would not tell.
+        long start = owner.executing();
+        try {
+            PGNotification[] notifications = session.awaitNotifications(limit);
+            for (PGNotification notification : notifications) {
+                sink.accept(notification.getName(), notification.getParameter(), notification.getPID());
+            }
+            return notifications.length;
+        } catch (SQLException e) {
+            throw owner.failed(e);
+        } finally {
+            owner.executed(start, "");
+        }
+    }
+
+    /**
+     * Sends a text of one or several statements as one message of the simple protocol. One round trip.
+     *
+     * @return the first column of the last result that has rows, as text
+     */
+    public List<String> send(String sql) throws SQLException {
+        long start = owner.executing();
+        try {
+            return session.send(sql);
+        } catch (SQLException e) {
+            throw owner.failed(e);
+        } finally {
+            owner.executed(start, sql);
+        }
+    }
+
+    /** Closes the socket; a wait ends with an error. Any thread. */
+    public void abort() {
+        session.abort();
+    }
+}

@@ -1,0 +1,309 @@
+package io.forgeloom.notify;
+
+import io.forgeloom.database.AcquireException;
+import io.forgeloom.database.ConnectionPool;
+import io.forgeloom.internal.concurrent.BackgroundTask;
+import io.forgeloom.internal.concurrent.Deadline;
+import java.lang.System.Logger.Level;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps one session listening, and publishes what it says. Disconnected, connecting, listening; at any fault back-off and
+ * again. Safe for use by many threads.
+ */
+final class BusLoop {
+
+    // One thread owns the session. It waits in slices, so that a channel that was added is listened to within one, and
+    // it publishes a gap into every feed between a connect and the first read. A second thread, the watch, has no part
+    // in it but to abort the session when a slice or a question has not come back in time: the driver waits without a
+    // limit for the rest of a message that has begun, and where the network is silent.
+
+    /** As long as the thread stays in the driver at a time. */
+    private static final Duration SLICE = Duration.ofMillis(250);
+
+    /** Silence after which the server is asked. */
+    private static final Duration SILENCE = Duration.ofSeconds(2);
+
+    /** How long it may take to answer; and how long a message that has begun may take to end. */
+    private static final Duration ANSWER = Duration.ofSeconds(1);
+
+    /** The queue's usage is asked for so often also where it is never silent. */
+    private static final Duration PROBE_INTERVAL = Duration.ofSeconds(15);
+
+    private static final Duration WATCH_INTERVAL = Duration.ofMillis(100);
+
+    private static final System.Logger LOG = System.getLogger("io.forgeloom.notify");
+
+    private enum Phase {
+        STOPPED,
+        CONNECTING,
+        LISTENING,
+        WAITING
+    }
+
+    private final ConnectionPool pool;
+    private final Channels channels;
+    private final BackgroundTask task = new BackgroundTask("forgeloom-notify-bus", this::run);
+    private final BackgroundTask watch = new BackgroundTask("forgeloom-notify-watch", this::watch);
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+
+    // Written under the lock by the bus's thread.
+    private volatile Phase phase = Phase.STOPPED;
+    private volatile long generation;
+    private volatile Set<String> listening = Set.of();
+    private volatile @Nullable Instant connectedSince;
+
+    /** The session, while it is one to abort. */
+    private volatile @Nullable BusSession session;
+
+    /** {@link System#nanoTime()} by which the thread must be back from the driver; 0 while it is not in it. */
+    private volatile long dueNanos;
+
+    /** Whether the channels may be others than those that are listened to. */
+    private volatile boolean stale;
+
+    // Written by the bus's thread alone.
+    private volatile long received;
+    private volatile double queueUsage = -1;
+    private volatile long provenNanos;
+
+    BusLoop(ConnectionPool pool, Channels channels) {
+        this.pool = pool;
+        this.channels = channels;
+    }
+
+    void start() {
+        watch.start();
+        task.start();
+    }
+
+    void stop() {
+        task.stop();
+        watch.stop();
+    }
+
+    void close() {
+        task.close();
+        watch.close();
+    }
+
+    void channelsChanged() {
+        stale = true;
+    }
+
+    long generation() {
+        return generation;
+    }
+
+    boolean awaitGeneration(long wanted, Deadline deadline) throws InterruptedException {
+        return await(deadline, () -> generation >= wanted);
+    }
+
+    /** Waits while a LISTEN for these channels is under way. An interrupt ends the wait, and its flag is set. */
+    void awaitListening(List<String> names, Deadline deadline) {
+        try {
+            boolean unused = await(
+                    deadline,
+                    () -> phase == Phase.STOPPED || phase == Phase.WAITING || listening.containsAll(names));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private boolean await(Deadline deadline, BooleanSupplier condition) throws InterruptedException {
+        if (condition.getAsBoolean()) {
+            return true;
+        }
+        lock.lockInterruptibly();
+        try {
+            while (!condition.getAsBoolean()) {
+                if (changed.awaitNanos(deadline.remainingNanos()) <= 0) {
+                    return condition.getAsBoolean();
+                }
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void enter(Phase next, Runnable change) {
+        lock.lock();
+        try {
+            phase = next;
+            change.run();
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    BusStats stats(SoonSender sender) {
+        long proven = provenNanos;
+        return new BusStats(
+                generation,
+                connectedSince,
+                received,
+                queueUsage,
+                proven == 0 ? null : Duration.ofNanos(System.nanoTime() - proven),
+                sender.sent(),
+                sender.pending(),
+                sender.dropped());
+    }
+
+    // ---- the bus's thread ----
+
+    private void run(BooleanSupplier stop) throws InterruptedException {
+        BusBackoff backoff = new BusBackoff();
+        String cause = "the bus was started";
+        Instant since = Instant.now();
+        try {
+            while (!stop.getAsBoolean()) {
+                enter(Phase.CONNECTING, () -> {});
+                long begun = System.nanoTime();
+                boolean listened = false;
+                try (BusSession opened = BusSession.open(pool)) {
+                    session = opened;
+                    connect(opened, cause, since);
+                    listened = true;
+                    listen(opened, stop);
+                    return;
+                } catch (SQLException e) {
+                    cause = String.valueOf(e.getMessage());
+                } catch (AcquireException e) {
+                    if (e.reason() == AcquireException.Reason.CLOSED) {
+                        channels.end(new Closed("the database was closed"));
+                        return;
+                    }
+                    cause = String.valueOf(e.getMessage());
+                } finally {
+                    session = null;
+                    dueNanos = 0;
+                    enter(Phase.WAITING, () -> {
+                        listening = Set.of();
+                        connectedSince = null;
+                    });
+                }
+                if (Thread.currentThread().isInterrupted() || stop.getAsBoolean()) {
+                    return;
+                }
+                since = listened ? lost(cause) : since;
+                Thread.sleep(backoff.next(listened, System.nanoTime() - begun));
+            }
+        } finally {
+            enter(Phase.STOPPED, () -> {});
+        }
+    }
+
+    private Instant lost(String cause) {
+        LOG.log(Level.WARNING, "the notify bus lost its session (generation " + generation + "): " + cause);
+        BusEvents.Disconnect event = new BusEvents.Disconnect();
+        event.generation = generation;
+        event.cause = cause;
+        event.commit();
+        return Instant.now().minusNanos(System.nanoTime() - provenNanos);
+    }
+
+    private void connect(BusSession opened, String cause, Instant since) throws SQLException {
+        stale = false;
+        Set<String> names = Set.copyOf(channels.names());
+        within(ANSWER, () -> opened.listen(names));
+        long next = generation + 1;
+        channels.gap(names, new Gap(next, cause, since));
+        proven();
+        enter(Phase.LISTENING, () -> {
+            generation = next;
+            listening = names;
+            connectedSince = Instant.now();
+        });
+        LOG.log(Level.INFO, "the notify bus listens to " + names.size() + " channels (generation " + next + ")");
+        BusEvents.Connect event = new BusEvents.Connect();
+        event.generation = next;
+        event.channels = names.size();
+        event.cause = cause;
+        event.commit();
+    }
+
+    private void listen(BusSession opened, BooleanSupplier stop) throws SQLException {
+        long heardNanos = System.nanoTime();
+        while (!stop.getAsBoolean()) {
+            int count = within(SLICE.plus(ANSWER), () -> opened.await(SLICE, this::receive));
+            channels.flush();
+            long now = System.nanoTime();
+            if (count > 0) {
+                received += count;
+                heardNanos = now;
+            }
+            if (stale) {
+                listenToMore(opened);
+            }
+            if (now - Math.max(heardNanos, provenNanos) >= SILENCE.toNanos()
+                    || now - provenNanos >= PROBE_INTERVAL.toNanos()) {
+                queueUsage = within(ANSWER, opened::probe);
+                proven();
+            }
+        }
+    }
+
+    private void receive(String channel, String payload, int backendPid) {
+        channels.publish(channel, payload, backendPid);
+    }
+
+    private void listenToMore(BusSession opened) throws SQLException {
+        stale = false;
+        Set<String> names = Set.copyOf(channels.names());
+        Set<String> added = within(ANSWER, () -> opened.listen(names));
+        // Who subscribed before its LISTEN was through.
+        channels.gap(added, new Gap(generation, "the channel was added", Instant.now()));
+        enter(Phase.LISTENING, () -> listening = names);
+    }
+
+    private void proven() {
+        provenNanos = System.nanoTime();
+    }
+
+    private interface Call<T> {
+        T call() throws SQLException;
+    }
+
+    /** The watch aborts the session if this takes longer. */
+    private <T> T within(Duration limit, Call<T> call) throws SQLException {
+        dueNanos = Math.max(1, System.nanoTime() + limit.toNanos());
+        try {
+            return call.call();
+        } finally {
+            dueNanos = 0;
+        }
+    }
+
+    // ---- the watch's thread ----
+
+    private void watch(BooleanSupplier stop) throws InterruptedException {
+        long seen = 0;
+        while (!stop.getAsBoolean()) {
+            Thread.sleep(WATCH_INTERVAL);
+            long due = dueNanos;
+            BusSession late = session;
+            if (late == null || due == 0 || System.nanoTime() - due < 0) {
+                seen = 0;
+            } else if (seen != due) {
+                // After a pause of the whole process nothing is late but this process: the thread gets a moment.
+                seen = due;
+            } else {
+                LOG.log(Level.WARNING, "the notify bus has no answer from its session, which is cut");
+                late.abort();
+                seen = 0;
+            }
+        }
+    }
+}

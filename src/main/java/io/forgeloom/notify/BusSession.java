@@ -1,0 +1,142 @@
+package io.forgeloom.notify;
+
+import io.forgeloom.database.AcquireException;
+import io.forgeloom.database.ConnectionPool;
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.pg.ListenSession;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * The one session that listens. Confined to the bus's thread, but for {@link #abort()}, which any thread may call.
+ */
+final class BusSession implements AutoCloseable {
+
+    /** What the pool shows it as. */
+    static final String PURPOSE = "notify-bus";
+
+    /**
+     * How long one asks the pool at first, and at most. As long as one waits there, the pool connects again and again,
+     * several times a second at first; the bus has a back-off of its own, and so asks briefly, and longer only where
+     * the server is slow rather than gone.
+     */
+    private static final Duration FIRST_ASK = Duration.ofMillis(40);
+
+    private static final Duration LONGEST_ASK = Duration.ofSeconds(1);
+    private static final Duration QUEUE = Duration.ofSeconds(5);
+    private static final Duration CONNECT = Duration.ofSeconds(10);
+
+    /**
+     * In one message with the LISTENs. A statement of ours that takes longer than two seconds is given up on either side;
+     * a session that listens is idle, and must not be ended for it.
+     */
+    private static final String SETTINGS = "SET statement_timeout = '2s'; SET idle_session_timeout = 0; ";
+
+    /** The queue's usage first, then the channels. */
+    private static final String PROBE = """
+            SELECT p.line FROM (
+                SELECT 0 AS part, CAST(pg_catalog.pg_notification_queue_usage() AS text) AS line
+                UNION ALL SELECT 1, c.name FROM pg_catalog.pg_listening_channels() AS c (name)) AS p ORDER BY p.part
+            """;
+
+    private final Connection connection;
+    private final ListenSession session;
+    private final Set<String> listening = new HashSet<>();
+
+    private BusSession(Connection connection) throws SQLException {
+        this.connection = connection;
+        this.session = connection.unwrap(ListenSession.class);
+    }
+
+    /** A new session of the primary, whichever server that is now. */
+    static BusSession open(ConnectionPool pool) throws SQLException {
+        Connection connection = acquire(pool);
+        try {
+            return new BusSession(connection);
+        } catch (Throwable e) {
+            connection.close();
+            throw e;
+        }
+    }
+
+    private static Connection acquire(ConnectionPool pool) {
+        Deadline deadline = Deadline.after(CONNECT);
+        Duration ask = FIRST_ASK;
+        while (true) {
+            try {
+                return pool.acquireDedicated(PURPOSE, ask);
+            } catch (AcquireException e) {
+                boolean goesOn = e.reason() == AcquireException.Reason.CONNECTING_SLOWLY
+                        || e.reason() == AcquireException.Reason.EXHAUSTED;
+                if (!goesOn || deadline.expired()) {
+                    throw e;
+                }
+                // Where others have the connections, a place in the queue must be kept.
+                ask = e.reason() == AcquireException.Reason.EXHAUSTED
+                        ? QUEUE
+                        : ask.multipliedBy(2).compareTo(LONGEST_ASK) < 0 ? ask.multipliedBy(2) : LONGEST_ASK;
+            }
+        }
+    }
+
+    /**
+     * Listens on what is not listened to yet; when this returns, whatever commits after it arrives. One round trip.
+     *
+     * @return the channels that are new
+     */
+    Set<String> listen(Set<String> wanted) throws SQLException {
+        Set<String> added = new HashSet<>(wanted);
+        added.removeAll(listening);
+        StringBuilder sql = new StringBuilder(SETTINGS);
+        if (!added.isEmpty()) {
+            // LISTEN counts from the commit on, which without its own COMMIT would come after the question.
+            sql.append("BEGIN; ");
+            added.forEach(name -> sql.append("LISTEN ").append(ChannelName.quoted(name)).append("; "));
+            sql.append("COMMIT; ");
+        }
+        sql.append("SELECT c.name FROM pg_catalog.pg_listening_channels() AS c (name)");
+        listening.addAll(added);
+        requireAll(session.send(sql.toString()));
+        return added;
+    }
+
+    /**
+     * Asks the server what it listens to. One round trip.
+     *
+     * @return how full the server's queue is, 0 to 1
+     */
+    double probe() throws SQLException {
+        List<String> answer = session.send(PROBE);
+        requireAll(answer.subList(1, answer.size()));
+        return Double.parseDouble(answer.getFirst());
+    }
+
+    private void requireAll(List<String> confirmed) throws SQLException {
+        Set<String> missing = new TreeSet<>(listening);
+        confirmed.forEach(missing::remove);
+        if (!missing.isEmpty()) {
+            throw new SQLException(
+                    "the server does not listen to " + String.join(", ", missing) + " in this session any more");
+        }
+    }
+
+    /** Hands on what arrives, and returns once something did, or after {@code limit}. */
+    int await(Duration limit, ListenSession.Sink sink) throws SQLException {
+        return session.await(limit, sink);
+    }
+
+    /** Frees the bus's thread from whatever it waits for in here. Any thread. */
+    void abort() {
+        session.abort();
+    }
+
+    @Override
+    public void close() throws SQLException {
+        connection.close();
+    }
+}

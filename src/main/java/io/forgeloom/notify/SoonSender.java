@@ -1,0 +1,215 @@
+package io.forgeloom.notify;
+
+import io.forgeloom.database.AcquireException;
+import io.forgeloom.database.ConnectionPool;
+import io.forgeloom.internal.concurrent.BackgroundTask;
+import io.forgeloom.internal.concurrent.Backoff;
+import io.forgeloom.internal.concurrent.Deadline;
+import java.lang.System.Logger.Level;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Sends wake-ups, many in one statement: a NOTIFY in a transaction holds a lock of the whole cluster over its commit, and
+ * here one commit does it for all that came in a few milliseconds. Holds a connection only while it sends. Safe for use by
+ * many threads.
+ */
+final class SoonSender {
+
+    /** What is to be sent; the same twice is once. */
+    record WakeUp(String channel, String payload) {}
+
+    /** How long the first of a batch waits for others. */
+    private static final Duration GATHER = Duration.ofMillis(5);
+
+    /** As many different ones wait at most: what a long outage may cost in memory. */
+    static final int MOST_PENDING = 65_536;
+
+    private static final Duration FIRST_RETRY = Duration.ofMillis(50);
+    private static final Duration LAST_RETRY = Duration.ofSeconds(2);
+    private static final Duration LAST_WORDS = Duration.ofSeconds(1);
+
+    private static final String SEND = """
+            SELECT pg_catalog.count(pg_catalog.pg_notify(w.channel, w.payload))
+            FROM ROWS FROM (pg_catalog.unnest(CAST(? AS text[])), pg_catalog.unnest(CAST(? AS text[])))
+                 WITH ORDINALITY AS w (channel, payload, number)
+            """;
+
+    private static final System.Logger LOG = System.getLogger("io.forgeloom.notify");
+
+    private final ConnectionPool pool;
+    private final BackgroundTask task = new BackgroundTask("forgeloom-notify-send", this::run);
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition added = lock.newCondition();
+
+    /** Guarded by the lock. */
+    private Set<WakeUp> pending = new LinkedHashSet<>();
+
+    /** Guarded by the lock. */
+    private boolean closed;
+
+    private final AtomicLong sent = new AtomicLong();
+    private final AtomicLong dropped = new AtomicLong();
+
+    SoonSender(ConnectionPool pool) {
+        this.pool = pool;
+    }
+
+    void start() {
+        task.start();
+    }
+
+    void stop() {
+        task.stop();
+    }
+
+    /** Sends what waits, for a second at most, and then no more. */
+    void close() {
+        lock.lock();
+        try {
+            closed = true;
+        } finally {
+            lock.unlock();
+        }
+        task.close();
+        List<WakeUp> last = take();
+        if (!last.isEmpty()) {
+            try {
+                send(last, LAST_WORDS);
+            } catch (SQLException | AcquireException e) {
+                LOG.log(Level.WARNING, last.size() + " wake-ups were not sent before the bus was closed: " + e.getMessage());
+            }
+        }
+    }
+
+    /** Never waits for I/O. */
+    void add(WakeUp wakeUp) {
+        boolean tooMany;
+        lock.lock();
+        try {
+            if (closed) {
+                throw new IllegalStateException("the bus is closed");
+            }
+            tooMany = pending.size() >= MOST_PENDING && !pending.contains(wakeUp);
+            if (!tooMany && pending.add(wakeUp) && pending.size() == 1) {
+                added.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (tooMany && dropped.getAndIncrement() == 0) {
+            LOG.log(
+                    Level.WARNING,
+                    MOST_PENDING + " wake-ups wait to be sent, and more are dropped; the database cannot be reached?");
+        }
+    }
+
+    long sent() {
+        return sent.get();
+    }
+
+    long dropped() {
+        return dropped.get();
+    }
+
+    int pending() {
+        lock.lock();
+        try {
+            return pending.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void run(BooleanSupplier stop) throws InterruptedException {
+        Backoff backoff = new Backoff(FIRST_RETRY, LAST_RETRY);
+        while (!stop.getAsBoolean()) {
+            awaitAdded();
+            Thread.sleep(GATHER);
+            List<WakeUp> batch = take();
+            boolean done = false;
+            try {
+                send(batch, LAST_RETRY);
+                backoff.reset();
+                done = true;
+            } catch (SQLException | AcquireException e) {
+                if (Thread.currentThread().isInterrupted()) {
+                    return;
+                }
+                LOG.log(Level.DEBUG, "wake-ups could not be sent and wait: " + e.getMessage());
+            } finally {
+                if (!done) {
+                    putBack(batch);
+                }
+            }
+            if (!done) {
+                Thread.sleep(Duration.ofNanos(backoff.nextNanos()));
+            }
+        }
+    }
+
+    private void awaitAdded() throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            while (pending.isEmpty()) {
+                added.await();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private List<WakeUp> take() {
+        lock.lock();
+        try {
+            List<WakeUp> all = List.copyOf(pending);
+            pending = new LinkedHashSet<>();
+            return all;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Before those that came meanwhile. Sent twice is no harm, and the server's answer may have been lost. */
+    private void putBack(List<WakeUp> batch) {
+        lock.lock();
+        try {
+            Set<WakeUp> all = new LinkedHashSet<>(batch);
+            all.addAll(pending);
+            pending = all;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void send(List<WakeUp> batch, Duration patience) throws SQLException {
+        Deadline deadline = Deadline.after(patience);
+        List<String> names = new ArrayList<>(batch.size());
+        List<String> payloads = new ArrayList<>(batch.size());
+        for (WakeUp wakeUp : batch) {
+            names.add(wakeUp.channel);
+            payloads.add(wakeUp.payload);
+        }
+        try (Connection connection = pool.acquire(patience)) {
+            connection.setNetworkTimeout(
+                    Runnable::run, (int) Math.max(1, deadline.remaining().toMillis()));
+            try (PreparedStatement statement = connection.prepareStatement(SEND)) {
+                statement.setArray(1, connection.createArrayOf("text", names.toArray()));
+                statement.setArray(2, connection.createArrayOf("text", payloads.toArray()));
+                statement.execute();
+            }
+        }
+        sent.addAndGet(batch.size());
+    }
+}
