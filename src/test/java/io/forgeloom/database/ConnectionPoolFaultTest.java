@@ -318,6 +318,7 @@ class ConnectionPoolFaultTest {
                 long now = System.nanoTime();
                 return now < end || (now < last && (successes.get() <= ENOUGH || failures.get() == 0));
             };
+            int faults = 0;
             AtomicInteger most = new AtomicInteger();
             AtomicInteger inside = new AtomicInteger();
             List<Thread> users = start(64, "user", () -> {
@@ -339,7 +340,7 @@ class ConnectionPoolFaultTest {
                     }
                 }
             });
-            while (goesOn.getAsBoolean()) {
+            for (; goesOn.getAsBoolean(); faults++) {
                 switch (random.nextInt(3)) {
                     case 0 -> link.cut();
                     case 1 -> users.get(random.nextInt(users.size())).interrupt();
@@ -363,6 +364,10 @@ class ConnectionPoolFaultTest {
                 all.add(db.primary().acquire());
             }
             PoolStats stats = db.primary().stats();
+            System.out.println("figure: random faults for " + length.toSeconds() + " s, seed " + seed + ": " + successes
+                    + " transactions, " + failures + " failed, " + faults + " faults, sessions " + stats.opened()
+                    + " opened and " + stats.closed() + " closed, at most " + most + " of " + size
+                    + " places in use at once, " + (size - stats.active()) + " lost");
             assertEquals(size, stats.active(), "seed " + seed + ": " + stats);
             assertEquals(0, stats.waiting(), stats.toString());
             assertInstanceOf(
