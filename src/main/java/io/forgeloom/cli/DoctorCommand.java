@@ -3,6 +3,8 @@ package io.forgeloom.cli;
 import static io.forgeloom.error.ConfigurationException.requireBetween;
 
 import io.forgeloom.cli.Diagnosis.ServerReport;
+import io.forgeloom.database.Identifier;
+import io.forgeloom.internal.concurrent.Deadline;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
@@ -50,11 +52,16 @@ import picocli.CommandLine.Spec;
             "(PGPASSFILE, ~/.pgpass). A replica has the primary's user and password",
             "unless its URL has its own.",
             "",
+            "With --grants nothing is examined: the primary is asked for its current schema,",
+            "and the SQL goes to standard output, problems to standard error:",
+            "  forge doctor --grants app --url URL | psql --single-transaction URL",
+            "",
             "Exit code: 0 sound, 1 a problem, 2 the command line or a URL cannot be read.",
             "",
             "JSON: {\"ok\":...,\"checks\":[{\"name\":...,\"ok\":...,\"detail\":...,\"remedy\":...}]}",
             "The remedy is null where there is nothing to do; a note is ok and has one.",
-            "The checks of replicas have names such as replica-1.version."
+            "The checks of replicas have names such as replica-1.version.",
+            "Grants: {\"ok\":true,\"role\":...,\"schema\":...,\"statements\":[...]}"
         })
 final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
 
@@ -76,6 +83,13 @@ final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
                             + " have half of it.")
     private @Nullable Integer poolSize;
 
+    @Option(
+            names = "--grants",
+            paramLabel = "ROLE",
+            description = "Prints the SQL by which the owner of the system schema lets ROLE use it, and does nothing"
+                    + " else. The schema is the current one of the primary's URL.")
+    private @Nullable String grants;
+
     @Option(names = "--json", description = "Prints one JSON object instead of text.")
     private boolean json;
 
@@ -95,21 +109,55 @@ final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
     public Integer call() {
         CommandLine commandLine = commandLine();
         Duration timeout = servers.timeout();
+        if (grants != null) {
+            return printGrants(new Identifier(grants), timeout, commandLine);
+        }
         List<ServerExam> exams = exams(timeout);
         Diagnosis diagnosis;
         try {
             diagnosis = Doctor.examine(exams, timeout);
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            commandLine.getErr().println("forge: interrupted");
+            return interrupted(commandLine);
+        }
+        print(diagnosis, commandLine.getOut(), commandLine);
+        return diagnosis.ok() ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+    }
+
+    /** Standard output is read by psql: there is all of it, or nothing. */
+    private int printGrants(Identifier role, Duration timeout, CommandLine commandLine) {
+        GrantsLook look = new GrantsLook(servers.targets(surroundings).getFirst(), role, timeout);
+        try {
+            SideBySide.run("doctor", List.of(look), Deadline.after(timeout));
+        } catch (InterruptedException e) {
+            return interrupted(commandLine);
+        }
+        SystemGrants found = look.grants();
+        if (found == null) {
+            Diagnosis diagnosis = new Diagnosis(List.of(look.report()));
+            print(diagnosis, json ? commandLine.getOut() : commandLine.getErr(), commandLine);
             return CommandLine.ExitCode.SOFTWARE;
         }
-        PrintWriter out = commandLine.getOut();
         if (json) {
-            out.println(JsonReport.of(diagnosis));
+            commandLine.getOut().println(found.json());
+        } else {
+            commandLine.getOut().print(found.sql());
+            commandLine.getOut().flush();
+        }
+        return CommandLine.ExitCode.OK;
+    }
+
+    private static int interrupted(CommandLine commandLine) {
+        Thread.currentThread().interrupt();
+        commandLine.getErr().println("forge: interrupted");
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    private void print(Diagnosis diagnosis, PrintWriter to, CommandLine commandLine) {
+        if (json) {
+            to.println(JsonReport.of(diagnosis));
         } else {
             new TextReport(
-                            out,
+                            to,
                             surroundings.unicode(),
                             commandLine.getColorScheme().ansi())
                     .print(diagnosis);
@@ -117,7 +165,6 @@ final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
         if (verbose) {
             printCauses(diagnosis, commandLine.getErr());
         }
-        return diagnosis.ok() ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
     }
 
     private List<ServerExam> exams(Duration timeout) {

@@ -6,7 +6,8 @@
  * replicas whether the runtime can work with them: {@link io.forgeloom.cli.DoctorCommand} reads the command line,
  * {@link io.forgeloom.cli.SideBySide} looks at all servers at the same time, {@link io.forgeloom.cli.ServerExam} at one,
  * {@link io.forgeloom.cli.SessionChecks} knows what is sound, and {@link io.forgeloom.cli.TextReport} and
- * {@link io.forgeloom.cli.JsonReport} say it. {@code forge status} shows how the servers are now:
+ * {@link io.forgeloom.cli.JsonReport} say it; {@code --grants} prints {@link io.forgeloom.cli.SystemGrants} instead.
+ * {@code forge status} shows how the servers are now:
  * {@link io.forgeloom.cli.StatusCommand}, {@link io.forgeloom.cli.ServerStatus} and {@link io.forgeloom.cli.StatusReport}.
  * Both take their servers from {@link io.forgeloom.cli.ServerOptions} and measure lag by
  * {@link io.forgeloom.cli.PrimaryMark}.

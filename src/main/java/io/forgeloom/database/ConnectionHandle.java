@@ -4,6 +4,7 @@ import io.forgeloom.database.PoolEvents.CloseReason;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.jdbc.WrappedConnection;
 import io.forgeloom.internal.pg.DriverSettings;
+import io.forgeloom.internal.pg.ScriptSession;
 import java.io.EOFException;
 import java.lang.System.Logger.Level;
 import java.sql.ClientInfoStatus;
@@ -327,6 +328,11 @@ final class ConnectionHandle extends WrappedConnection {
     public <T> T unwrap(Class<T> type) throws SQLException {
         if (type.isInstance(this)) {
             return type.cast(this);
+        }
+        if (type == ScriptSession.class) {
+            // What is sent there is not judged by its text: the session ends with this use of it.
+            touch = SqlTouch.LASTING;
+            return type.cast(new ScriptSession(this, session.session));
         }
         T drivers = delegate().unwrap(type);
         session.unwrapped = this;

@@ -8,7 +8,8 @@ import java.nio.charset.StandardCharsets;
  * A name that may enter SQL: of a schema, a table, a column, a trigger. PostgreSQL cuts a longer name short without an
  * error, keeps the prefix {@code pg_} for itself and knows no NUL; here each of them is refused. Its text form is the
  * quoted one, so that {@code "ANALYZE " + table} is right for whatever name: case, spaces, keywords and quotes are kept,
- * and nothing of it is taken for SQL.
+ * and nothing of it is taken for SQL. Its twin in SQL, {@code forge_validate_identifier} of the system schema, gives the same
+ * verdict.
  *
  * <p>Immutable, safe for use by many threads.
  *

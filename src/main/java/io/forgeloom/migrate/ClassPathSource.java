@@ -21,10 +21,10 @@ import org.jspecify.annotations.Nullable;
  * <p>A jar tells of a folder only if it has an entry for it; every build tool writes one, but not every tool that
  * repacks. Such a jar is an error here, and not a source without migrations.
  */
-record ClassPathSource(ClassLoader loader, String folder) implements MigrationSource {
+record ClassPathSource(ClassLoader loader, String folder) implements FileSource {
 
     ClassPathSource {
-        folder = MigrationSource.trimmed(folder);
+        folder = FileSource.trimmed(folder);
     }
 
     @Override

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The files of one directory. */
-record DirectorySource(Path directory) implements MigrationSource {
+record DirectorySource(Path directory) implements FileSource {
 
     @Override
     public List<SourceFile> files() {

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Texts in the program, by name. */
-record ListSource(Map<String, String> texts) implements MigrationSource {
+record ListSource(Map<String, String> texts) implements FileSource {
 
     ListSource {
         texts = Map.copyOf(texts);

@@ -13,10 +13,10 @@ import org.jspecify.annotations.Nullable;
  * A folder of a named module: in a jar, a directory or a run-time image. Read through the module's own reader, which
  * alone can list, and which needs no folder to be open.
  */
-record ModuleSource(Module module, String folder) implements MigrationSource {
+record ModuleSource(Module module, String folder) implements FileSource {
 
     ModuleSource {
-        folder = MigrationSource.trimmed(folder);
+        folder = FileSource.trimmed(folder);
     }
 
     @Override

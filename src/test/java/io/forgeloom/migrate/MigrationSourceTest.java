@@ -86,10 +86,10 @@ class MigrationSourceTest {
     void aFolderOfTheClassPath() throws Exception {
         fill(Files.createDirectories(folder.resolve("db/migrations")));
         try (URLClassLoader loader = loader(folder)) {
-            assertEquals(EXPECTED, read(new ClassPathSource(loader, "/db/migrations/")));
+            assertEquals(EXPECTED, read(new MigrationSource(new ClassPathSource(loader, "/db/migrations/"))));
             assertEquals(
                     "class path: db/other: the class path has no such folder, or its jar has no entry for it",
-                    failure(new ClassPathSource(loader, "db/other")));
+                    failure(new MigrationSource(new ClassPathSource(loader, "db/other"))));
         }
     }
 
@@ -108,7 +108,7 @@ class MigrationSourceTest {
             put(entries, "db/migrations2/0003_third.sql", "SELECT 3;");
         }
         try (URLClassLoader loader = loader(jar)) {
-            MigrationSource source = new ClassPathSource(loader, "db/migrations");
+            MigrationSource source = new MigrationSource(new ClassPathSource(loader, "db/migrations"));
             assertEquals(EXPECTED, read(source));
             // Nothing of the jar is left open, or closed under the loader's hands.
             assertEquals(EXPECTED, read(source));

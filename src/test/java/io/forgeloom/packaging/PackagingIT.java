@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.forgeloom.testing.SystemSchemaFiles;
 import java.io.DataInputStream;
 import java.io.File;
 import java.io.IOException;
@@ -15,6 +16,9 @@ import java.io.StringWriter;
 import java.lang.module.ModuleDescriptor;
 import java.lang.module.ModuleDescriptor.Requires;
 import java.lang.module.ModuleFinder;
+import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -181,6 +185,26 @@ class PackagingIT {
         command.addAll(List.of("--add-modules", "info.picocli"));
         command.addAll(List.of("--module", "io.forgeloom/io.forgeloom.cli.ForgeCommand", "--help"));
         assertStarts(command);
+    }
+
+    /** From the class path; on the module path the other tests read them. */
+    @Test
+    void bothJarsHoldTheWholeSystemSchema() throws Exception {
+        for (Path jar : List.of(LIBRARY, CLI)) {
+            try (URLClassLoader loader =
+                    new URLClassLoader(new URL[] {jar.toUri().toURL()}, null)) {
+                Method source =
+                        loader.loadClass("io.forgeloom.migrate.SystemSchema").getDeclaredMethod("source");
+                source.setAccessible(true);
+                Object found = source.invoke(null);
+                Method files = found.getClass().getDeclaredMethod("files");
+                files.setAccessible(true);
+                assertEquals(SystemSchemaFiles.index().size(), ((List<?>) files.invoke(found)).size(), jar.toString());
+                for (String other : List.of("remove.sql", "grants.sql")) {
+                    assertNotNull(loader.getResource("io/forgeloom/migrate/" + other), jar + " has no " + other);
+                }
+            }
+        }
     }
 
     private static void assertStarts(List<String> command) throws IOException, InterruptedException {

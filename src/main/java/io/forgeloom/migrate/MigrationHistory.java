@@ -1,0 +1,200 @@
+package io.forgeloom.migrate;
+
+import io.forgeloom.database.Identifier;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The table {@code forge_system_migrations}: what was applied, and what the schema was then. Only who has the lock writes
+ * to it. Each row has the fingerprint of the schema after its migration; the newest also has it object by object, so that
+ * a difference can be named. Confined to one thread.
+ */
+final class MigrationHistory {
+
+    /** The table as Forge has it, and our columns, which may be there already. */
+    private static final String CREATE = """
+            CREATE SCHEMA IF NOT EXISTS %1$s;
+            CREATE TABLE IF NOT EXISTS %1$s.forge_system_migrations (
+                version varchar(255) PRIMARY KEY,
+                applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+                checksum varchar(64));
+            ALTER TABLE %1$s.forge_system_migrations
+                ADD COLUMN IF NOT EXISTS algorithm text,
+                ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'applied' CHECK (state IN ('running', 'applied')),
+                ADD COLUMN IF NOT EXISTS duration_ms bigint,
+                ADD COLUMN IF NOT EXISTS applied_by text,
+                ADD COLUMN IF NOT EXISTS server_version integer,
+                ADD COLUMN IF NOT EXISTS fingerprint text,
+                ADD COLUMN IF NOT EXISTS catalog jsonb;
+            """;
+
+    /** By way of JSON, so that a table that Forge made, without our columns, can be read before it is extended. */
+    private static final String READ = """
+            SELECT m.version, m.applied_at, m.checksum, pg_catalog.to_jsonb(m) ->> 'algorithm',
+                   pg_catalog.to_jsonb(m) ->> 'state'
+            FROM %s.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
+            """;
+
+    private static final String BEGIN_LOOSE = """
+            INSERT INTO %s.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
+            VALUES (?, ?, ?, 'running', session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer))
+            """;
+
+    private static final String FORGET =
+            "DELETE FROM %s.forge_system_migrations WHERE version = ? AND state = 'running'";
+
+    /**
+     * One statement for a row that is new and for one that was running. What is known of schemas that were not looked at is
+     * carried over; the notification goes out with the commit. The first parameter is the fingerprint's.
+     */
+    private static final String APPLIED = """
+            WITH %2$s,
+            before AS MATERIALIZED (
+                SELECT m.catalog FROM %1$s.forge_system_migrations AS m WHERE m.catalog IS NOT NULL
+                ORDER BY m.applied_at DESC LIMIT 1),
+            after AS MATERIALIZED (
+                SELECT COALESCE((SELECT b.catalog FROM before AS b), '{}') || %3$s AS catalog),
+            forget AS (
+                UPDATE %1$s.forge_system_migrations AS m SET catalog = NULL
+                WHERE m.catalog IS NOT NULL AND m.version <> CAST(? AS text))
+            INSERT INTO %1$s.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
+                                                          server_version, fingerprint, catalog)
+            SELECT ?, ?, ?, 'applied', ?, session_user,
+                   CAST(pg_catalog.current_setting('server_version_num') AS integer),
+                   pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(CAST(a.catalog AS text), 'UTF8')), 'hex'),
+                   a.catalog
+            FROM after AS a
+            WHERE CAST(pg_catalog.pg_notify('forge_schema_changed', 'migrations_applied') AS text) IS NOT NULL
+              AND (CAST(? AS text) IS NULL OR ? = CAST(pg_catalog.pg_current_xact_id() AS text))
+            ON CONFLICT (version) DO UPDATE
+            SET state = 'applied', applied_at = pg_catalog.now(), duration_ms = EXCLUDED.duration_ms,
+                applied_by = EXCLUDED.applied_by, server_version = EXCLUDED.server_version,
+                fingerprint = EXCLUDED.fingerprint, catalog = EXCLUDED.catalog
+            """;
+
+    /** What differs, ten objects at most; nothing for a schema that was not looked at, or by another major version. */
+    private static final String DIFFERENCES = """
+            WITH %2$s,
+            stored AS MATERIALIZED (
+                SELECT n.key AS schema, o.key AS object, o.value AS hash, m.version
+                FROM %1$s.forge_system_migrations AS m
+                CROSS JOIN LATERAL pg_catalog.jsonb_each(m.catalog) AS n
+                CROSS JOIN LATERAL pg_catalog.jsonb_each_text(n.value) AS o
+                WHERE m.server_version / 10000 = CAST(pg_catalog.current_setting('server_version_num') AS integer) / 10000),
+            known AS MATERIALIZED (
+                SELECT s.nspname AS schema, m.version FROM %1$s.forge_system_migrations AS m
+                JOIN scope AS s ON pg_catalog.jsonb_exists(m.catalog, s.nspname)
+                WHERE m.server_version / 10000 = CAST(pg_catalog.current_setting('server_version_num') AS integer) / 10000)
+            SELECT k.schema, COALESCE(l.object, t.object), l.hash IS NULL, t.hash IS NULL, k.version
+            FROM (SELECT s.* FROM stored AS s JOIN scope AS c ON c.nspname = s.schema) AS t
+            FULL JOIN live AS l ON l.schema = t.schema AND l.object = t.object
+            JOIN known AS k ON k.schema = COALESCE(l.schema, t.schema)
+            WHERE l.hash IS DISTINCT FROM t.hash
+            ORDER BY k.schema COLLATE "C", COALESCE(l.object, t.object) COLLATE "C" LIMIT 10
+            """;
+
+    private final Connection connection;
+    private final String schema;
+    private final Array fingerprinted;
+
+    /**
+     * @param schema where the table is, or will be
+     * @param fingerprinted the schemas that migrations create things in
+     */
+    MigrationHistory(Connection connection, Identifier schema, String[] fingerprinted) throws SQLException {
+        this.connection = connection;
+        this.schema = schema.quoted();
+        this.fingerprinted = connection.createArrayOf("text", fingerprinted);
+    }
+
+    /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
+    String creation() {
+        return CREATE.formatted(schema);
+    }
+
+    /** All rows. The table must be there. */
+    List<AppliedMigration> read() throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(READ.formatted(schema));
+                ResultSet row = statement.executeQuery()) {
+            List<AppliedMigration> rows = new ArrayList<>();
+            while (row.next()) {
+                rows.add(new AppliedMigration(
+                        row.getString(1),
+                        Objects.requireNonNull(row.getObject(2, OffsetDateTime.class), "applied_at")
+                                .toInstant(),
+                        row.getString(3),
+                        row.getString(4),
+                        "running".equals(row.getString(5))));
+            }
+            return rows;
+        }
+    }
+
+    /** Before a migration without a transaction. */
+    void begun(String key, MigrationFile file) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(BEGIN_LOOSE.formatted(schema))) {
+            statement.setString(1, key);
+            statement.setString(2, file.checksum());
+            statement.setString(3, MigrationText.ALGORITHM);
+            statement.executeUpdate();
+        }
+    }
+
+    /** After a migration without a transaction that has left nothing behind. */
+    void forget(String key) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(FORGET.formatted(schema))) {
+            statement.setString(1, key);
+            statement.executeUpdate();
+        }
+    }
+
+    /**
+     * Writes the row of a file and the fingerprint; needs an empty search path.
+     *
+     * @param transaction the transaction that it must be part of; null for whichever it is
+     * @return false if it is another transaction
+     */
+    boolean applied(String key, MigrationFile file, Duration took, @Nullable String transaction) throws SQLException {
+        String sql = APPLIED.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            statement.setArray(1, fingerprinted);
+            statement.setString(2, key);
+            statement.setString(3, key);
+            statement.setString(4, file.checksum());
+            statement.setString(5, MigrationText.ALGORITHM);
+            statement.setLong(6, took.toMillis());
+            statement.setString(7, transaction);
+            statement.setString(8, transaction);
+            return statement.executeUpdate() == 1;
+        }
+    }
+
+    /**
+     * What in the schema is not as the last migration left it, ten objects at most, in the order of their names; needs an
+     * empty search path and a table with our columns.
+     */
+    List<String> differences() throws SQLException {
+        String sql = DIFFERENCES.formatted(schema, CatalogFingerprint.LIVE.strip());
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            statement.setArray(1, fingerprinted);
+            try (ResultSet row = statement.executeQuery()) {
+                List<String> differences = new ArrayList<>();
+                while (row.next()) {
+                    String what = row.getBoolean(3) ? "is gone" : row.getBoolean(4) ? "was added" : "was changed";
+                    differences.add(row.getString(2) + " in schema " + row.getString(1) + " " + what + " since "
+                            + row.getString(5) + " was applied");
+                }
+                return differences;
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package io.forgeloom.migrate;
+
+import io.forgeloom.error.SqlState;
+import io.forgeloom.internal.concurrent.Backoff;
+import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.pg.ScriptSession;
+import io.forgeloom.lock.HeldLock;
+import io.forgeloom.migrate.MigrationException.Reason;
+import io.forgeloom.migrate.MigrationPlan.Step;
+import java.lang.System.Logger.Level;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Applies files, one after the other, in a session that has the lock. A file in a transaction is there with its row in
+ * the history, or not at all. A file without one has a row that says that it runs, before it does; after a crash that row
+ * is found, and {@link LooseMigration} goes on from there. Confined to one thread.
+ */
+final class MigrationRun {
+
+    /** How long the server may take to say whether the lock is still held. */
+    private static final Duration ANSWER = Duration.ofSeconds(5);
+
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
+    private static final String IN_TRANSACTION_BLOCK = "25001";
+
+    private final MigrationSession session;
+    private final ScriptSession script;
+    private final HeldLock lock;
+    private final MigrationLimits limits;
+    private final Consumer<MigrationEvent> listener;
+
+    MigrationRun(MigrationSession session, HeldLock lock, MigrationLimits limits, Consumer<MigrationEvent> listener) {
+        this.session = session;
+        this.script = session.script();
+        this.lock = lock;
+        this.limits = limits;
+        this.listener = listener;
+    }
+
+    /** Applies one file, and whatever it takes: again after a lock timeout, to its end after a crash. */
+    void apply(Step step) throws SQLException, InterruptedException {
+        long begun = System.nanoTime();
+        if (step.file().transactional()) {
+            applyInTransaction(step, begun);
+        } else {
+            new LooseMigration(session, limits, this::requireLock).apply(step, begun);
+            listener.accept(new MigrationEvent.StatementDone(step.key(), 1, since(begun)));
+        }
+        listener.accept(new MigrationEvent.Applied(step.key(), since(begun)));
+    }
+
+    private void applyInTransaction(Step step, long begun) throws SQLException, InterruptedException {
+        Deadline patience = Deadline.after(limits.retryTimeout());
+        Backoff backoff = new Backoff(Duration.ofMillis(100), Duration.ofSeconds(5));
+        for (int attempt = 1; ; attempt++) {
+            try {
+                attempt(step, begun);
+                return;
+            } catch (StatementFailure failure) {
+                rollBack(failure);
+                String state = failure.cause.getSQLState();
+                boolean lockConflict = LOCK_NOT_AVAILABLE.equals(state) || SqlState.isRetryable(state);
+                if (!lockConflict || patience.expired()) {
+                    throw failure.exception(step, attempt);
+                }
+                Duration pause = Duration.ofNanos(backoff.nextNanos());
+                Migrator.LOG.log(
+                        Level.WARNING,
+                        failure.where(step) + ": " + failure.cause.getMessage()
+                                + "; the file was rolled back and begins" + " again in " + pause.toMillis()
+                                + " ms (attempt " + attempt + ")");
+                listener.accept(new MigrationEvent.Retrying(
+                        step.key(), attempt, pause, String.valueOf(failure.cause.getMessage())));
+                Thread.sleep(pause);
+            }
+        }
+    }
+
+    private void attempt(Step step, long begun) throws StatementFailure {
+        MigrationFile file = step.file();
+        @Nullable SqlStatement current = null;
+        try {
+            String transaction = script.send(MigrationSession.FRESH + "BEGIN; "
+                            + path(step)
+                            + "SET LOCAL lock_timeout = " + limits.lockTimeout().toMillis()
+                            + "; SET LOCAL statement_timeout = "
+                            + limits.statementTimeout().toMillis() + "; SELECT pg_catalog.pg_current_xact_id()")
+                    .getFirst();
+            for (int i = 0; i < file.statements().size(); i++) {
+                current = file.statements().get(i);
+                long started = System.nanoTime();
+                script.send(current.text());
+                requireSame(current, transaction);
+                listener.accept(new MigrationEvent.StatementDone(step.key(), i + 1, since(started)));
+            }
+            current = null;
+            // A role that the file took on may not write the history.
+            script.send("RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_catalog");
+            requireLock();
+            if (!session.history().applied(step.key(), file, since(begun), transaction)) {
+                throw new SQLException("the transaction that the file began in is over, and with it its first part");
+            }
+            script.send("COMMIT");
+        } catch (SQLException e) {
+            throw new StatementFailure(current, e);
+        }
+    }
+
+    /**
+     * The system's files name what they create without a schema; pg_temp is last, since it would be first if it were not
+     * named. The user's have the path of the connection.
+     */
+    private String path(Step step) {
+        return step.list().system()
+                ? "SET LOCAL search_path = " + session.schema().quoted() + ", pg_temp; "
+                : "RESET search_path; ";
+    }
+
+    private void requireSame(SqlStatement statement, String transaction) throws SQLException {
+        if (!script.inTransaction()) {
+            throw new SQLException("it ended transaction " + transaction + ", which is not its own: leave that out");
+        }
+        if (!script.hasStandardStrings()) {
+            throw new SQLException("it turned standard_conforming_strings off, which moves the ends of the strings"
+                    + " behind line " + statement.line() + ": write those as E'…'");
+        }
+    }
+
+    private void requireLock() throws SQLException {
+        if (!lock.isHeld(ANSWER)) {
+            throw new SQLException(
+                    "the lock of the migrations was lost on the way, perhaps by" + " pg_advisory_unlock_all in a file");
+        }
+    }
+
+    private void rollBack(StatementFailure failure) {
+        try {
+            script.send("ROLLBACK");
+        } catch (SQLException e) {
+            failure.cause.addSuppressed(e);
+        }
+    }
+
+    static Duration since(long nanos) {
+        return Duration.ofNanos(System.nanoTime() - nanos);
+    }
+
+    /** A statement of a file did not succeed, or the beginning or the end of its transaction did not. */
+    static final class StatementFailure extends Exception {
+
+        private static final long serialVersionUID = 1L;
+
+        private final transient @Nullable SqlStatement statement;
+        private final SQLException cause;
+
+        StatementFailure(@Nullable SqlStatement statement, SQLException cause) {
+            super(cause.getMessage(), cause, false, false);
+            this.statement = statement;
+            this.cause = cause;
+        }
+
+        private int line() {
+            int position = ScriptSession.errorPosition(cause);
+            return statement == null ? 0 : position == 0 ? statement.line() : statement.lineOf(position);
+        }
+
+        private String where(Step step) {
+            return step.file().file() + (line() > 0 ? ":" + line() : "");
+        }
+
+        private MigrationException exception(Step step, int attempts) {
+            String state = cause.getSQLState();
+            String message = cause.getMessage() + (state == null ? "" : " [SQLSTATE " + state + "]");
+            if (Thread.currentThread().isInterrupted()) {
+                return of(step, Reason.INTERRUPTED, "interrupted: " + message);
+            }
+            if (SqlState.isSessionLost(state)) {
+                // A COMMIT whose answer is lost may have happened; the history knows, and the next run reads it.
+                return of(step, Reason.CONNECTION_LOST, message + "; run again: it goes on where the database stands");
+            }
+            String remedy = IN_TRANSACTION_BLOCK.equals(state)
+                    ? "; if it must run without one, begin the file with \"-- @transactional false\""
+                    : "";
+            String tries = attempts > 1 ? " after " + attempts + " attempts" : "";
+            return of(step, Reason.STATEMENT_FAILED, message + tries + remedy + "; nothing of this file was applied");
+        }
+
+        private MigrationException of(Step step, Reason reason, String message) {
+            return MigrationException.ofFile(reason, step.key(), step.file().file(), line(), message, cause);
+        }
+    }
+}
