@@ -52,6 +52,7 @@ class PoolShutdownTest {
         final TestDatabase server;
         final CountDownLatch warm = new CountDownLatch(WARM);
         final AtomicInteger inside = new AtomicInteger();
+        final AtomicInteger dawdling = new AtomicInteger();
         final AtomicInteger most = new AtomicInteger();
         final AtomicInteger committed = new AtomicInteger();
         final Queue<RuntimeException> failures = new ConcurrentLinkedQueue<>();
@@ -100,7 +101,14 @@ class PoolShutdownTest {
 
         /** Long enough to be cut off by a close that does not wait, much less than the deadline. */
         void dawdle() {
-            db.withConnection(c -> counted(c, "SELECT pg_sleep(0.3)"));
+            db.withConnection(c -> {
+                dawdling.incrementAndGet();
+                try {
+                    return counted(c, "SELECT pg_sleep(0.3)");
+                } finally {
+                    dawdling.decrementAndGet();
+                }
+            });
         }
 
         /** More than any close waits for. */
@@ -180,6 +188,7 @@ class PoolShutdownTest {
             load.users(200, Load::query);
             load.users(200, Load::insert);
             load.awaitFullLoad();
+            Await.until("one of the slower at work", () -> load.dawdling.get() > 0);
             long took = load.close(() -> load.db.close(deadline));
             load.requireNothingLeft("none of them slower than 300 ms", took, 0);
             // All have finished before, so the close need not wait for its deadline.
