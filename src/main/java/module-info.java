@@ -5,6 +5,7 @@
  *   <li>{@link io.forgeloom.database} opens a bounded, fair pool of connections and runs functions in transactions.
  *   <li>{@link io.forgeloom.lock} takes advisory locks and says who holds them.
  *   <li>{@link io.forgeloom.migrate} brings a database to where ordered, checksummed SQL files are.
+ *   <li>{@link io.forgeloom.notify} multiplexes LISTEN and NOTIFY over one session that reconnects.
  *   <li>{@link io.forgeloom.error} is what it throws: one unchecked tree, one subclass for each decision of a caller.
  * </ul>
  *
@@ -45,6 +46,9 @@ module io.forgeloom {
 
     // Advisory locks as values, for programs that need one without a leader or a migration.
     exports io.forgeloom.lock;
+
+    // LISTEN and NOTIFY for a whole process.
+    exports io.forgeloom.notify;
 
     // Migrations, which programs start with, and the exceptions and events of a run.
     exports io.forgeloom.migrate;

@@ -31,6 +31,8 @@ final class BusBackoff {
         Duration doubled = ceiling.isZero() ? FIRST : ceiling.multipliedBy(2);
         ceiling = doubled.compareTo(LONGEST) < 0 ? doubled : LONGEST;
         long most = bound.toNanos();
-        return most == 0 ? Duration.ZERO : Duration.ofNanos(ThreadLocalRandom.current().nextLong(most / 2, most + 1));
+        return most == 0
+                ? Duration.ZERO
+                : Duration.ofNanos(ThreadLocalRandom.current().nextLong(most / 2, most + 1));
     }
 }

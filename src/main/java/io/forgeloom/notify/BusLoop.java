@@ -113,8 +113,7 @@ final class BusLoop {
     void awaitListening(List<String> names, Deadline deadline) {
         try {
             boolean unused = await(
-                    deadline,
-                    () -> phase == Phase.STOPPED || phase == Phase.WAITING || listening.containsAll(names));
+                    deadline, () -> phase == Phase.STOPPED || phase == Phase.WAITING || listening.containsAll(names));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -96,7 +96,8 @@ final class BusSession implements AutoCloseable {
         if (!added.isEmpty()) {
             // LISTEN counts from the commit on, which without its own COMMIT would come after the question.
             sql.append("BEGIN; ");
-            added.forEach(name -> sql.append("LISTEN ").append(ChannelName.quoted(name)).append("; "));
+            added.forEach(name ->
+                    sql.append("LISTEN ").append(ChannelName.quoted(name)).append("; "));
             sql.append("COMMIT; ");
         }
         sql.append("SELECT c.name FROM pg_catalog.pg_listening_channels() AS c (name)");

@@ -1,7 +1,5 @@
 package io.forgeloom.notify;
 
-import java.nio.charset.StandardCharsets;
-
 /** The bounds that PostgreSQL sets to what is sent, checked before it is. */
 final class ChannelName {
 

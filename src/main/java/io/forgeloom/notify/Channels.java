@@ -74,7 +74,8 @@ final class Channels {
                     SignalCell cell = attach(new SignalCell(first), wanted);
                     yield new Subscription(wanted, cell, () -> detach(cell, wanted));
                 }
-                case SubscriptionOptions.Stream stream when wanted.size() == 1 -> {
+                case SubscriptionOptions.Stream stream
+                when wanted.size() == 1 -> {
                     // It stays for the next one.
                     DeliveryRing shared = sharedRing(wanted.getFirst(), stream.buffer());
                     yield new Subscription(wanted, shared.reader(first), () -> {});
@@ -185,7 +186,8 @@ final class Channels {
         try {
             if (closed == null) {
                 closed = cause;
-                channels.values().forEach(channel -> Arrays.asList(channel.feeds).forEach(feed -> feed.end(cause)));
+                channels.values()
+                        .forEach(channel -> Arrays.asList(channel.feeds).forEach(feed -> feed.end(cause)));
             }
         } finally {
             lock.unlock();

@@ -88,7 +88,9 @@ final class SoonSender {
             try {
                 send(last, LAST_WORDS);
             } catch (SQLException | AcquireException e) {
-                LOG.log(Level.WARNING, last.size() + " wake-ups were not sent before the bus was closed: " + e.getMessage());
+                LOG.log(
+                        Level.WARNING,
+                        last.size() + " wake-ups were not sent before the bus was closed: " + e.getMessage());
             }
         }
     }
