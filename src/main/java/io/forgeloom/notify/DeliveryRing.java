@@ -2,7 +2,8 @@ package io.forgeloom.notify;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
@@ -65,7 +66,7 @@ final class DeliveryRing implements Feed {
     private volatile @Nullable Closed ended;
 
     /** Guarded by {@code membership} for writing; replaced, never changed. */
-    private volatile StreamReader[] readers = {};
+    private volatile List<StreamReader> readers = List.of();
 
     private final ReentrantLock membership = new ReentrantLock();
 
@@ -142,8 +143,8 @@ final class DeliveryRing implements Feed {
                 gapsPassed = gapsThrough(cursor - 1);
             }
             StreamReader reader = new StreamReader(this, first, cursor, gapsPassed);
-            StreamReader[] more = Arrays.copyOf(readers, readers.length + 1);
-            more[more.length - 1] = reader;
+            List<StreamReader> more = new ArrayList<>(readers);
+            more.add(reader);
             readers = more;
             return reader;
         } finally {
@@ -155,7 +156,9 @@ final class DeliveryRing implements Feed {
     void forget(StreamReader reader) {
         membership.lock();
         try {
-            readers = Arrays.stream(readers).filter(one -> one != reader).toArray(StreamReader[]::new);
+            List<StreamReader> fewer = new ArrayList<>(readers);
+            fewer.remove(reader);
+            readers = fewer;
         } finally {
             membership.unlock();
         }
@@ -163,7 +166,7 @@ final class DeliveryRing implements Feed {
 
     /** {@return how many readers may have to be woken} */
     int readers() {
-        return readers.length;
+        return readers.size();
     }
 
     int capacity() {
