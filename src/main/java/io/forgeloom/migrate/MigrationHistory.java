@@ -22,12 +22,12 @@ final class MigrationHistory {
 
     /** The table as Forge has it, and our columns, which may be there already. */
     private static final String CREATE = """
-            CREATE SCHEMA IF NOT EXISTS %1$s;
-            CREATE TABLE IF NOT EXISTS %1$s.forge_system_migrations (
+            CREATE SCHEMA IF NOT EXISTS {schema};
+            CREATE TABLE IF NOT EXISTS {schema}.forge_system_migrations (
                 version varchar(255) PRIMARY KEY,
                 applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
                 checksum varchar(64));
-            ALTER TABLE %1$s.forge_system_migrations
+            ALTER TABLE {schema}.forge_system_migrations
                 ADD COLUMN IF NOT EXISTS algorithm text,
                 ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'applied' CHECK (state IN ('running', 'applied')),
                 ADD COLUMN IF NOT EXISTS duration_ms bigint,
@@ -41,32 +41,32 @@ final class MigrationHistory {
     private static final String READ = """
             SELECT m.version, m.applied_at, m.checksum, pg_catalog.to_jsonb(m) ->> 'algorithm',
                    pg_catalog.to_jsonb(m) ->> 'state'
-            FROM %s.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
+            FROM {schema}.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
             """;
 
     private static final String BEGIN_LOOSE = """
-            INSERT INTO %s.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
+            INSERT INTO {schema}.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
             VALUES (?, ?, ?, 'running', session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer))
             """;
 
     private static final String FORGET =
-            "DELETE FROM %s.forge_system_migrations WHERE version = ? AND state = 'running'";
+            "DELETE FROM {schema}.forge_system_migrations WHERE version = ? AND state = 'running'";
 
     /**
      * One statement for a row that is new and for one that was running. What is known of schemas that were not looked at is
      * carried over; the notification goes out with the commit. The first parameter is the fingerprint's.
      */
     private static final String APPLIED = """
-            WITH %2$s,
+            WITH {live},
             before AS MATERIALIZED (
-                SELECT m.catalog FROM %1$s.forge_system_migrations AS m WHERE m.catalog IS NOT NULL
+                SELECT m.catalog FROM {schema}.forge_system_migrations AS m WHERE m.catalog IS NOT NULL
                 ORDER BY m.applied_at DESC LIMIT 1),
             after AS MATERIALIZED (
-                SELECT COALESCE((SELECT b.catalog FROM before AS b), '{}') || %3$s AS catalog),
+                SELECT COALESCE((SELECT b.catalog FROM before AS b), '{}') || {json} AS catalog),
             forget AS (
-                UPDATE %1$s.forge_system_migrations AS m SET catalog = NULL
+                UPDATE {schema}.forge_system_migrations AS m SET catalog = NULL
                 WHERE m.catalog IS NOT NULL AND m.version <> CAST(? AS text))
-            INSERT INTO %1$s.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
+            INSERT INTO {schema}.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
                                                           server_version, fingerprint, catalog)
             SELECT ?, ?, ?, 'applied', ?, session_user,
                    CAST(pg_catalog.current_setting('server_version_num') AS integer),
@@ -83,15 +83,15 @@ final class MigrationHistory {
 
     /** What differs, ten objects at most; nothing for a schema that was not looked at, or by another major version. */
     private static final String DIFFERENCES = """
-            WITH %2$s,
+            WITH {live},
             stored AS MATERIALIZED (
                 SELECT n.key AS schema, o.key AS object, o.value AS hash, m.version
-                FROM %1$s.forge_system_migrations AS m
+                FROM {schema}.forge_system_migrations AS m
                 CROSS JOIN LATERAL pg_catalog.jsonb_each(m.catalog) AS n
                 CROSS JOIN LATERAL pg_catalog.jsonb_each_text(n.value) AS o
                 WHERE m.server_version / 10000 = CAST(pg_catalog.current_setting('server_version_num') AS integer) / 10000),
             known AS MATERIALIZED (
-                SELECT s.nspname AS schema, m.version FROM %1$s.forge_system_migrations AS m
+                SELECT s.nspname AS schema, m.version FROM {schema}.forge_system_migrations AS m
                 JOIN scope AS s ON pg_catalog.jsonb_exists(m.catalog, s.nspname)
                 WHERE m.server_version / 10000 = CAST(pg_catalog.current_setting('server_version_num') AS integer) / 10000)
             SELECT k.schema, COALESCE(l.object, t.object), l.hash IS NULL, t.hash IS NULL, k.version
@@ -116,14 +116,20 @@ final class MigrationHistory {
         this.fingerprinted = connection.createArrayOf("text", fingerprinted);
     }
 
+    private String sql(String template) {
+        return template.replace("{live}", CatalogFingerprint.LIVE.strip())
+                .replace("{json}", CatalogFingerprint.AS_JSON.strip())
+                .replace("{schema}", schema);
+    }
+
     /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
     String creation() {
-        return CREATE.formatted(schema);
+        return sql(CREATE);
     }
 
     /** All rows. The table must be there. */
     List<AppliedMigration> read() throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(READ.formatted(schema));
+        try (PreparedStatement statement = connection.prepareStatement(sql(READ));
                 ResultSet row = statement.executeQuery()) {
             List<AppliedMigration> rows = new ArrayList<>();
             while (row.next()) {
@@ -141,7 +147,7 @@ final class MigrationHistory {
 
     /** Before a migration without a transaction. */
     void begun(String key, MigrationFile file) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(BEGIN_LOOSE.formatted(schema))) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(BEGIN_LOOSE))) {
             statement.setString(1, key);
             statement.setString(2, file.checksum());
             statement.setString(3, MigrationText.ALGORITHM);
@@ -151,7 +157,7 @@ final class MigrationHistory {
 
     /** After a migration without a transaction that has left nothing behind. */
     void forget(String key) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(FORGET.formatted(schema))) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(FORGET))) {
             statement.setString(1, key);
             statement.executeUpdate();
         }
@@ -164,8 +170,7 @@ final class MigrationHistory {
      * @return false if it is another transaction
      */
     boolean applied(String key, MigrationFile file, Duration took, @Nullable String transaction) throws SQLException {
-        String sql = APPLIED.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(APPLIED))) {
             statement.setArray(1, fingerprinted);
             statement.setString(2, key);
             statement.setString(3, key);
@@ -183,8 +188,7 @@ final class MigrationHistory {
      * empty search path and a table with our columns.
      */
     List<String> differences() throws SQLException {
-        String sql = DIFFERENCES.formatted(schema, CatalogFingerprint.LIVE.strip());
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(DIFFERENCES))) {
             statement.setArray(1, fingerprinted);
             try (ResultSet row = statement.executeQuery()) {
                 List<String> differences = new ArrayList<>();

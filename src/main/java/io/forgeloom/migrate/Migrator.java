@@ -78,7 +78,11 @@ public final class Migrator {
         this.listener = event -> tell(told, event);
     }
 
-    /** @param primary of which one dedicated connection is taken for each run */
+    /**
+     * Options first, then {@link Builder#build()}.
+     *
+     * @param primary of which one dedicated connection is taken for each run
+     */
     public static Builder builder(ConnectionPool primary) {
         return new Builder(primary);
     }
