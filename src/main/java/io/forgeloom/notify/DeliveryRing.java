@@ -2,8 +2,7 @@ package io.forgeloom.notify;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
@@ -66,7 +65,7 @@ final class DeliveryRing implements Feed {
     private volatile @Nullable Closed ended;
 
     /** Guarded by {@code membership} for writing; replaced, never changed. */
-    private volatile List<StreamReader> readers = List.of();
+    private volatile StreamReader[] readers = {};
 
     private final ReentrantLock membership = new ReentrantLock();
 
@@ -143,8 +142,8 @@ final class DeliveryRing implements Feed {
                 gapsPassed = gapsThrough(cursor - 1);
             }
             StreamReader reader = new StreamReader(this, first, cursor, gapsPassed);
-            List<StreamReader> more = new ArrayList<>(readers);
-            more.add(reader);
+            StreamReader[] more = Arrays.copyOf(readers, readers.length + 1);
+            more[more.length - 1] = reader;
             readers = more;
             return reader;
         } finally {
@@ -156,9 +155,7 @@ final class DeliveryRing implements Feed {
     void forget(StreamReader reader) {
         membership.lock();
         try {
-            List<StreamReader> fewer = new ArrayList<>(readers);
-            fewer.remove(reader);
-            readers = fewer;
+            readers = Arrays.stream(readers).filter(one -> one != reader).toArray(StreamReader[]::new);
         } finally {
             membership.unlock();
         }
@@ -166,7 +163,7 @@ final class DeliveryRing implements Feed {
 
     /** {@return how many readers may have to be woken} */
     int readers() {
-        return readers.size();
+        return readers.length;
     }
 
     int capacity() {

@@ -252,6 +252,70 @@ class DeliveryRingStressTest {
         assertEquals(0, ring.readers());
     }
 
+    /** The producer goes round the smallest ring so fast that a slot is overwritten while the reader looks at it. */
+    @Test
+    void elementThatIsOverwrittenUnderTheReaderIsNotTaken() throws InterruptedException {
+        DeliveryRing ring = new DeliveryRing(1);
+        Notification[] numbers = new Notification[1 << 12];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = new Notification("c", "1", i);
+        }
+        Gap gap = new Gap(2, "again", Instant.EPOCH);
+        int count = 5_000_000;
+        RingReader reader = ring.reader(new Gap(1, "first", Instant.EPOCH));
+        Thread producer = start(Thread.ofPlatform().daemon(), "producer", () -> {
+            for (int i = 0; i < count; i++) {
+                ring.publish(gap);
+                ring.publish(numbers[i % numbers.length]);
+            }
+            ring.end(new Closed("the end"));
+        });
+        long next = 0;
+        for (Delivery element = reader.take(); !(element instanceof Closed); element = reader.take()) {
+            if (element instanceof Lagged lag) {
+                next += lag.missed();
+            } else if (element instanceof Notification notification) {
+                assertEquals(next % numbers.length, notification.backendPid());
+                next++;
+            }
+        }
+        assertEquals(count, next);
+        assertEquals(count, reader.lagged() + reader.delivered());
+        joinAll(List.of(producer));
+    }
+
+    @Test
+    void nothingThatIsPublishedJustBeforeTheEndIsLost() throws InterruptedException {
+        int rounds = 2_000;
+        AtomicReference<@Nullable DeliveryRing> current = new AtomicReference<>();
+        Thread producer = start(Thread.ofPlatform().daemon(), "producer", () -> {
+            RandomGenerator random = generator(5);
+            Notification last = new Notification("c", "1", 0);
+            for (int i = 0; i < rounds; i++) {
+                DeliveryRing ring = null;
+                while (ring == null) {
+                    ring = current.getAndSet(null);
+                }
+                for (int spin = random.nextInt(40); spin > 0; spin--) {
+                    Thread.onSpinWait();
+                }
+                ring.publish(last);
+                ring.end(new Closed("the end"));
+            }
+        });
+        for (int i = 0; i < rounds; i++) {
+            DeliveryRing ring = new DeliveryRing(4);
+            RingReader reader = ring.reader(new Gap(1, "first", Instant.EPOCH));
+            current.set(ring);
+            Delivery element = reader.take();
+            while (!(element instanceof Closed)) {
+                element = reader.poll(0);
+            }
+            assertEquals(1, reader.delivered(), "delivered in round " + i);
+        }
+        joinAll(List.of(producer));
+    }
+
     /** Readers that come while elements are published begin somewhere, but then miss nothing in silence. */
     @Test
     void readersThatComeAndGoAddUp() throws InterruptedException {
