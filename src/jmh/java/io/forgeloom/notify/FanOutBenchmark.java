@@ -18,6 +18,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.SubmissionPublisher;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -345,7 +346,7 @@ public class FanOutBenchmark {
     }
 
     private static final class FloorBus implements Bus {
-        private final List<Waiter> waiters = new ArrayList<>();
+        private final List<AtomicReference<Thread>> waiters = new ArrayList<>();
         private final List<Thread> threads = new ArrayList<>();
         private volatile long count;
         private volatile boolean ended;
@@ -353,24 +354,20 @@ public class FanOutBenchmark {
         FloorBus(List<Subscriber> all) {
             Notification element = new Notification("forge_jobs_available", "send_mail", 1);
             for (Subscriber one : all) {
-                Waiter waiter = new Waiter();
+                AtomicReference<Thread> waiter = new AtomicReference<>();
                 waiters.add(waiter);
                 threads.add(Thread.ofVirtual().name("subscriber").start(() -> read(waiter, one, element)));
             }
         }
 
-        private static final class Waiter {
-            private volatile Thread thread;
-        }
-
-        private void read(Waiter waiter, Subscriber subscriber, Notification element) {
+        private void read(AtomicReference<Thread> waiter, Subscriber subscriber, Notification element) {
             long seen = 0;
             while (!ended) {
                 long limit = count;
                 for (; seen < limit; seen++) {
                     subscriber.on(element);
                 }
-                waiter.thread = Thread.currentThread();
+                waiter.set(Thread.currentThread());
                 if (count == seen && !ended) {
                     LockSupport.park(this);
                 }
@@ -384,10 +381,10 @@ public class FanOutBenchmark {
         }
 
         private void wake() {
-            for (Waiter waiter : waiters) {
-                Thread thread = waiter.thread;
+            for (AtomicReference<Thread> waiter : waiters) {
+                Thread thread = waiter.get();
                 if (thread != null) {
-                    waiter.thread = null;
+                    waiter.set(null);
                     LockSupport.unpark(thread);
                 }
             }
