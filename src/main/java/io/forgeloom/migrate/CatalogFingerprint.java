@@ -49,6 +49,8 @@ final class CatalogFingerprint {
                 SELECT o.conrelid, 2, o.conname, pg_catalog.concat_ws(' ', o.conname, o.convalidated, o.conenforced,
                        pg_catalog.pg_get_constraintdef(o.oid))
                 FROM pg_catalog.pg_constraint AS o JOIN relation AS r ON r.oid = o.conrelid
+                -- A key to a partitioned table has a copy for each partition.
+                WHERE o.conparentid = 0
                 UNION ALL
                 SELECT x.indrelid, 3, CAST(CAST(x.indexrelid AS regclass) AS text), pg_catalog.concat_ws(' ', x.indisvalid,
                        x.indisreplident, x.indisclustered, pg_catalog.pg_get_indexdef(x.indexrelid))

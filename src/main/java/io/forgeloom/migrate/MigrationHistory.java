@@ -22,7 +22,6 @@ final class MigrationHistory {
 
     /** The table as Forge has it, and our columns, which may be there already. */
     private static final String CREATE = """
-            CREATE SCHEMA IF NOT EXISTS %1$s;
             CREATE TABLE IF NOT EXISTS %1$s.forge_system_migrations (
                 version varchar(255) PRIMARY KEY,
                 applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -121,9 +120,13 @@ final class MigrationHistory {
         return template.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
     }
 
-    /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
-    String creation() {
-        return sql(CREATE);
+    /**
+     * The statements that make the table, or bring one of Forge's up to date.
+     *
+     * @param withSchema whether the schema is to be made, too, for which even IF NOT EXISTS needs a right on the database
+     */
+    String creation(boolean withSchema) {
+        return (withSchema ? "CREATE SCHEMA IF NOT EXISTS " + schema + "; " : "") + sql(CREATE);
     }
 
     /** All rows. The table must be there. */

@@ -10,6 +10,7 @@ import io.forgeloom.migrate.MigrationPlan.Step;
 import java.lang.System.Logger.Level;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,7 @@ final class MigrationRun {
 
     private static final String LOCK_NOT_AVAILABLE = "55P03";
     private static final String IN_TRANSACTION_BLOCK = "25001";
+    private static final String SESSION_LOST = "08003";
 
     private final MigrationSession session;
     private final ScriptSession script;
@@ -42,6 +44,7 @@ final class MigrationRun {
 
     /** Applies one file, and whatever it takes: again after a lock timeout, to its end after a crash. */
     void apply(Step step) throws SQLException, InterruptedException {
+        requireNoInterrupt();
         long begun = System.nanoTime();
         if (step.file().transactional()) {
             applyInTransaction(step, begun);
@@ -60,7 +63,7 @@ final class MigrationRun {
                 attempt(step, begun);
                 return;
             } catch (StatementFailure failure) {
-                rollBack(failure);
+                rollBack(failure.cause);
                 String state = failure.cause.getSQLState();
                 boolean lockConflict = LOCK_NOT_AVAILABLE.equals(state) || SqlState.isRetryable(state);
                 if (!lockConflict || patience.expired()) {
@@ -79,7 +82,14 @@ final class MigrationRun {
         }
     }
 
-    private void attempt(Step step, long begun) throws StatementFailure {
+    /** The socket of a platform thread does not feel an interrupt, so it is asked for between statements. */
+    private static void requireNoInterrupt() throws InterruptedException {
+        if (Thread.interrupted()) {
+            throw new InterruptedException();
+        }
+    }
+
+    private void attempt(Step step, long begun) throws StatementFailure, InterruptedException {
         MigrationFile file = step.file();
         @Nullable SqlStatement current = null;
         try {
@@ -88,6 +98,7 @@ final class MigrationRun {
                             + timeouts() + "SELECT pg_catalog.pg_current_xact_id()")
                     .getFirst();
             for (int i = 0; i < file.statements().size(); i++) {
+                requireNoInterrupt();
                 current = file.statements().get(i);
                 long started = System.nanoTime();
                 script.send(current.text());
@@ -97,13 +108,18 @@ final class MigrationRun {
             current = null;
             // A role that the file took on may not write the history.
             script.send("RESET SESSION AUTHORIZATION; RESET ROLE; " + MigrationSession.DEPARSE_LOCALLY + timeouts());
-            requireLock();
+            requireLock(file);
             if (!session.history().applied(step.key(), file, since(begun), transaction)) {
                 throw new SQLException("the transaction that the file began in is over, and with it its first part");
             }
+            requireNoInterrupt();
             script.send("COMMIT");
         } catch (SQLException e) {
             throw new StatementFailure(current, e);
+        } catch (InterruptedException e) {
+            // Before the lock is given back.
+            rollBack(e);
+            throw e;
         }
     }
 
@@ -132,18 +148,34 @@ final class MigrationRun {
         }
     }
 
+    /** Whoever finds the lock lost has lost the session, too: {@link HeldLock} ends it. */
     private void requireLock() throws SQLException {
         if (!lock.isHeld(ANSWER)) {
-            throw new SQLException(
-                    "the lock of the migrations was lost on the way, perhaps by" + " pg_advisory_unlock_all in a file");
+            throw new SQLException("the lock of the migrations was lost on the way", SESSION_LOST);
         }
     }
 
-    private void rollBack(StatementFailure failure) {
+    /** As above; a file that gives the lock back by itself would do so again in the next run. */
+    private void requireLock(MigrationFile file) throws StatementFailure, SQLException {
+        try {
+            requireLock();
+        } catch (SQLException e) {
+            for (SqlStatement statement : file.statements()) {
+                if (statement.text().toLowerCase(Locale.ROOT).contains("pg_advisory_unlock")) {
+                    throw new StatementFailure(
+                            statement,
+                            new SQLException("pg_advisory_unlock here gave back the lock of the migrations: leave that out"));
+                }
+            }
+            throw e;
+        }
+    }
+
+    private void rollBack(Exception because) {
         try {
             script.send("ROLLBACK");
         } catch (SQLException e) {
-            failure.cause.addSuppressed(e);
+            because.addSuppressed(e);
         }
     }
 

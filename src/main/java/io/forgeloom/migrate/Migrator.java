@@ -1,5 +1,6 @@
 package io.forgeloom.migrate;
 
+import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
@@ -131,6 +132,11 @@ public final class Migrator {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw MigrationException.of(Reason.INTERRUPTED, "interrupted; run again: nothing is half done", e);
+        } catch (AcquireException e) {
+            if (e.reason() == AcquireException.Reason.INTERRUPTED) {
+                throw MigrationException.of(Reason.INTERRUPTED, "interrupted before it began; run again", e);
+            }
+            throw e;
         } catch (SQLException e) {
             throw failed(e);
         } catch (DatabaseException e) {
@@ -170,9 +176,11 @@ public final class Migrator {
         } else {
             try (lock) {
                 requireOneSession(session, lock);
-                session.prepare();
+                session.prepare(limits.lockTimeout());
                 plan = MigrationPlan.of(lists, session.applied()).requireSound();
-                differences = drift == SchemaDrift.IGNORE ? List.of() : report(session.differences());
+                // What an unfinished file has done so far is no change by hand, and is not told apart from one.
+                boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
+                differences = drift == SchemaDrift.IGNORE || unfinished ? List.of() : report(session.differences());
                 applied = apply(session, lock, plan);
             }
         }
