@@ -27,6 +27,7 @@ final class MigrationRun {
     private static final String LOCK_NOT_AVAILABLE = "55P03";
     private static final String IN_TRANSACTION_BLOCK = "25001";
     private static final String SESSION_LOST = "08003";
+    private static final String CONNECTION_FAILURE = "08006";
 
     private final MigrationSession session;
     private final ScriptSession script;
@@ -211,6 +212,10 @@ final class MigrationRun {
             String message = cause.getMessage() + (state == null ? "" : " [SQLSTATE " + state + "]");
             if (Thread.currentThread().isInterrupted()) {
                 return of(step, Reason.INTERRUPTED, "interrupted: " + message);
+            }
+            if (statement != null && CONNECTION_FAILURE.equals(state) && cause.getCause() == null) {
+                // Not the network's: the driver ends a session whose DateStyle or encoding it cannot read.
+                return of(step, Reason.STATEMENT_FAILED, message + "; nothing of this file was applied");
             }
             if (SqlState.isSessionLost(state)) {
                 // A COMMIT whose answer is lost may have happened; the history knows, and the next run reads it.
