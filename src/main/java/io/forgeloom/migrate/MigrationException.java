@@ -3,6 +3,7 @@ package io.forgeloom.migrate;
 import io.forgeloom.error.ForgeException;
 import io.forgeloom.error.SqlState;
 import java.io.Serial;
+import java.sql.SQLException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -72,6 +73,21 @@ public final class MigrationException extends ForgeException {
 
     static MigrationException of(Reason reason, String message, @Nullable Throwable cause) {
         return new MigrationException(reason, message, List.of(message), null, null, 0, cause);
+    }
+
+    /** What failed beside the files: the session's beginning, its end, the questions between. */
+    static MigrationException ofSession(SQLException e) {
+        String message = e.getMessage() + (e.getSQLState() == null ? "" : " [SQLSTATE " + e.getSQLState() + "]");
+        if (Thread.currentThread().isInterrupted()) {
+            return of(Reason.INTERRUPTED, "interrupted: " + message, e);
+        }
+        if (SqlState.isSessionLost(e.getSQLState())) {
+            return of(
+                    Reason.CONNECTION_LOST,
+                    "the session was lost: " + message + "; run again: it goes on where the database stands",
+                    e);
+        }
+        return of(Reason.REFUSED, "the database refused to be prepared or asked: " + message, e);
     }
 
     static MigrationException ofFile(

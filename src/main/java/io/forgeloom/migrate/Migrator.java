@@ -5,7 +5,6 @@ import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
-import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.lock.AdvisoryLock;
@@ -138,26 +137,10 @@ public final class Migrator {
             }
             throw e;
         } catch (SQLException e) {
-            throw failed(e);
+            throw MigrationException.ofSession(e);
         } catch (DatabaseException e) {
-            throw failed(e.sqlException());
+            throw MigrationException.ofSession(e.sqlException());
         }
-    }
-
-    private static MigrationException failed(SQLException e) {
-        String state = e.getSQLState() == null ? "" : " [SQLSTATE " + e.getSQLState() + "]";
-        if (Thread.currentThread().isInterrupted()) {
-            return MigrationException.of(Reason.INTERRUPTED, "interrupted: " + e.getMessage() + state, e);
-        }
-        if (SqlState.isSessionLost(e.getSQLState())) {
-            return MigrationException.of(
-                    Reason.CONNECTION_LOST,
-                    "the session was lost: " + e.getMessage() + state
-                            + "; run again: it goes on where the database stands",
-                    e);
-        }
-        return MigrationException.of(
-                Reason.REFUSED, "the database refused to be prepared or asked: " + e.getMessage() + state, e);
     }
 
     private MigrationResult migrate(MigrationSession session, List<MigrationList> lists, long begun)

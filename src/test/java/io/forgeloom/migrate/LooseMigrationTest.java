@@ -30,7 +30,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(ThreadLeaks.class)
 class LooseMigrationTest {
 
-    private static final String TABLE = "CREATE TABLE t (id int); INSERT INTO t VALUES (1), (1); CREATE INDEX t_id ON t (id)";
+    private static final String TABLE =
+            "CREATE TABLE t (id int); INSERT INTO t VALUES (1), (1); CREATE INDEX t_id ON t (id)";
 
     /** As a run leaves it that was killed while the statement ran, or right after. */
     private static void cutOff(TestDatabase server) throws SQLException {
@@ -45,7 +46,8 @@ class LooseMigrationTest {
         List<Case> cases = List.of(
                 new Case("DROP INDEX CONCURRENTLY t_id", "CREATE INDEX t_id ON t (id)"),
                 new Case("DROP INDEX CONCURRENTLY IF EXISTS t_id", "CREATE INDEX t_id ON t (id)"),
-                new Case("CREATE INDEX CONCURRENTLY \"t Ü\" ON ONLY elsewhere.t USING btree (id)", "DROP INDEX \"t Ü\""),
+                new Case(
+                        "CREATE INDEX CONCURRENTLY \"t Ü\" ON ONLY elsewhere.t USING btree (id)", "DROP INDEX \"t Ü\""),
                 new Case("CREATE INDEX CONCURRENTLY IF NOT EXISTS T_Two ON t (id)", "DROP INDEX t_two"),
                 new Case("VACUUM (ANALYZE) t", "SELECT 1"),
                 new Case("REFRESH MATERIALIZED VIEW w", "SELECT 1"),
@@ -53,19 +55,30 @@ class LooseMigrationTest {
         String first = TABLE + "; CREATE TYPE mood AS ENUM ('sad'); CREATE MATERIALIZED VIEW w AS SELECT * FROM t";
         try (Database db = open(server)) {
             for (Case one : cases) {
-                server.execute("DROP TABLE IF EXISTS t CASCADE; DROP TYPE IF EXISTS mood;"
-                        + " DROP TABLE IF EXISTS forge_system_migrations; DROP FUNCTION IF EXISTS forge_validate_identifier");
-                Migrator migrator =
-                        migrator(db, first, LOOSE + one.statement).schemaDrift(SchemaDrift.FAIL).build();
+                server.execute(
+                        "DROP TABLE IF EXISTS t CASCADE; DROP TYPE IF EXISTS mood;"
+                                + " DROP TABLE IF EXISTS forge_system_migrations; DROP FUNCTION IF EXISTS forge_validate_identifier");
+                Migrator migrator = migrator(db, first, LOOSE + one.statement)
+                        .schemaDrift(SchemaDrift.FAIL)
+                        .build();
                 assertEquals(3, migrator.migrate().applied().size());
-                List<String> after = rows(server, "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1");
+                List<String> after = rows(
+                        server,
+                        "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1");
                 for (String undo : List.of("SELECT 1", one.undo)) {
                     server.execute(undo);
                     cutOff(server);
-                    assertEquals(MigrationStatus.State.UNFINISHED, migrator.status().entries().getLast().state());
+                    assertEquals(
+                            MigrationStatus.State.UNFINISHED,
+                            migrator.status().entries().getLast().state());
                     assertEquals(List.of("0002_m"), migrator.migrate().applied(), one + "");
                     assertEquals(List.of("0001_m|applied", "0002_m|applied"), history(server));
-                    assertEquals(after, rows(server, "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1"), one + "");
+                    assertEquals(
+                            after,
+                            rows(
+                                    server,
+                                    "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1"),
+                            one + "");
                     assertEquals(List.of(), migrator.migrate().applied());
                 }
             }
@@ -81,7 +94,8 @@ class LooseMigrationTest {
         server.execute("DELETE FROM t; INSERT INTO forge_system_migrations (version, checksum, algorithm, state) VALUES"
                 + " ('0002_m', '" + MigrationText.checksum(file) + "', 'sha256-lf', 'running')");
         assertEquals(List.of("0002_m"), migrate(server, TABLE, file).applied());
-        assertEquals(List.of("t"), rows(server, "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_one'::regclass"));
+        assertEquals(
+                List.of("t"), rows(server, "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_one'::regclass"));
     }
 
     @Test
@@ -103,7 +117,8 @@ class LooseMigrationTest {
                     failure(server, TABLE, LOOSE + "CREATE INDEX CONCURRENTLY " + condition + "t_one ON t (id)");
             assertEquals(Reason.STATEMENT_FAILED, e.reason());
             assertTrue(e.getMessage().contains("t_one"), e.getMessage());
-            assertEquals(List.of("f"), rows(server, "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_one'::regclass"));
+            assertEquals(
+                    List.of("f"), rows(server, "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_one'::regclass"));
             server.execute("DELETE FROM forge_system_migrations WHERE state = 'running'");
         }
     }
@@ -115,23 +130,28 @@ class LooseMigrationTest {
                 + " $$ BEGIN CREATE TABLE half (); COMMIT; IF (SELECT count(*) = 2 FROM t) THEN RAISE 'stop'; END IF; END $$";
         String[] files = {first, LOOSE + "CALL work()", "CREATE TABLE later ()"};
         try (Database db = open(server)) {
-            Migrator migrator = migrator(db, files).schemaDrift(SchemaDrift.FAIL).build();
+            Migrator migrator =
+                    migrator(db, files).schemaDrift(SchemaDrift.FAIL).build();
             for (String remedy : List.of("UPDATE [^;]*", "DELETE [^;]*")) {
-                server.execute("DROP TABLE IF EXISTS t, half, later; DROP PROCEDURE IF EXISTS work;"
-                        + " DROP TABLE IF EXISTS forge_system_migrations; DROP FUNCTION IF EXISTS forge_validate_identifier");
+                server.execute(
+                        "DROP TABLE IF EXISTS t, half, later; DROP PROCEDURE IF EXISTS work;"
+                                + " DROP TABLE IF EXISTS forge_system_migrations; DROP FUNCTION IF EXISTS forge_validate_identifier");
                 MigrationException failed = assertThrows(MigrationException.class, migrator::migrate);
                 assertEquals(Reason.STATEMENT_FAILED, failed.reason());
                 assertEquals(List.of("0001_m|applied", "0002_m|running"), history(server));
                 MigrationException e = assertThrows(MigrationException.class, migrator::migrate);
                 assertEquals(Reason.UNFINISHED, e.reason());
                 assertTrue(e.getMessage().contains("0002_m.sql:2: it was begun"), e.getMessage());
-                assertTrue(failed.getMessage().endsWith(e.getMessage().substring(e.getMessage().indexOf("it was begun"))));
+                assertTrue(failed.getMessage()
+                        .endsWith(e.getMessage().substring(e.getMessage().indexOf("it was begun"))));
                 Matcher matcher = Pattern.compile(remedy).matcher(e.getMessage());
                 assertTrue(matcher.find(), e.getMessage());
                 boolean again = remedy.startsWith("DELETE");
                 server.execute("DELETE FROM t" + (again ? "; DROP TABLE half" : ""));
                 server.execute(matcher.group());
-                assertEquals(again ? List.of("0002_m", "0003_m") : List.of("0003_m"), migrator.migrate().applied());
+                assertEquals(
+                        again ? List.of("0002_m", "0003_m") : List.of("0003_m"),
+                        migrator.migrate().applied());
                 assertEquals(List.of(), migrator.migrate().applied());
             }
         }

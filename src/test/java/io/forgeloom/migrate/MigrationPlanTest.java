@@ -82,8 +82,8 @@ class MigrationPlanTest {
 
     @Test
     void appliedBehindAHoleNamesBothAndTheRemedy() {
-        MigrationPlan plan =
-                MigrationPlan.of(List.of(list("", "0001_a", "0002_b", "0003_c")), List.of(row("0001_a"), row("0003_c")));
+        MigrationPlan plan = MigrationPlan.of(
+                List.of(list("", "0001_a", "0002_b", "0003_c")), List.of(row("0001_a"), row("0003_c")));
         assertEquals(
                 "0003_c is applied, and 0002_b, which comes before it, is not: give dir/0002_b.sql a number behind those"
                         + " that are applied",
@@ -106,8 +106,9 @@ class MigrationPlanTest {
                 List.of(list("", "0001_a")), List.of(row("0001_a", "old", MigrationText.ALGORITHM, false)));
         String problem = onlyProblem(plan);
         assertTrue(
-                problem.startsWith("0001_a was changed after it had been applied: applied old (sha256-lf), file sum-0001_a"
-                        + " (sha256-lf); restore dir/0001_a.sql"),
+                problem.startsWith(
+                        "0001_a was changed after it had been applied: applied old (sha256-lf), file sum-0001_a"
+                                + " (sha256-lf); restore dir/0001_a.sql"),
                 problem);
         assertEquals(List.of(State.DRIFTED), states(plan));
         assertEquals(List.of(), keys(plan));
@@ -146,7 +147,8 @@ class MigrationPlanTest {
         assertTrue(
                 plan.problems().get(2).startsWith("0003_c is applied, and the migrations here end at number 2:"),
                 plan.problems() + "");
-        assertEquals(3, states(plan).stream().filter(State.SOURCE_MISSING::equals).count());
+        assertEquals(
+                3, states(plan).stream().filter(State.SOURCE_MISSING::equals).count());
     }
 
     /** Somebody else's rows may hold anything. */
@@ -171,7 +173,8 @@ class MigrationPlanTest {
                 keys(MigrationPlan.of(List.of(list("shop", "0001_a", "0002_x", "0003_y")), history)
                         .requireSound()));
         String problem = onlyProblem(MigrationPlan.of(List.of(list("shop", "0001_a")), history));
-        assertTrue(problem.startsWith("shop/0002_x is applied, and the migrations of shop here end at number 1"), problem);
+        assertTrue(
+                problem.startsWith("shop/0002_x is applied, and the migrations of shop here end at number 1"), problem);
     }
 
     @Test
@@ -180,7 +183,9 @@ class MigrationPlanTest {
                 List.of(list("", "0001_a", "0002_b", "0003_c")),
                 List.of(row("0001_a"), row("0002_b", "sum-0002_b", MigrationText.ALGORITHM, true)));
         assertEquals(List.of("0002_b", "0003_c"), keys(plan.requireSound()));
-        assertEquals(List.of(true, false), plan.steps().stream().map(MigrationPlan.Step::unfinished).toList());
+        assertEquals(
+                List.of(true, false),
+                plan.steps().stream().map(MigrationPlan.Step::unfinished).toList());
         assertEquals(List.of(State.UNCHANGED, State.UNFINISHED, State.PENDING), states(plan));
         assertEquals(1, plan.applied());
         assertEquals(2, plan.status().pending().size());

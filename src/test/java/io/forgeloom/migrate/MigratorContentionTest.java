@@ -107,14 +107,18 @@ class MigratorContentionTest {
                 Database db = open(server)) {
             reader.setAutoCommit(false);
             read.execute("SELECT * FROM t");
-            MigrationException e = assertThrows(MigrationException.class, () -> migrator(db, TABLES, "\n" + CHANGE)
-                    .lockTimeout(Duration.ofMillis(50))
-                    .retryTimeout(Duration.ofMillis(300))
-                    .build()
-                    .migrate());
+            MigrationException e = assertThrows(
+                    MigrationException.class,
+                    () -> migrator(db, TABLES, "\n" + CHANGE)
+                            .lockTimeout(Duration.ofMillis(50))
+                            .retryTimeout(Duration.ofMillis(300))
+                            .build()
+                            .migrate());
             assertEquals(Reason.STATEMENT_FAILED, e.reason());
             assertEquals("55P03", e.sqlState());
-            assertTrue(e.getMessage().matches("(?s).*0002_m.sql:2: .* after [2-9] attempts; nothing of.*"), e.getMessage());
+            assertTrue(
+                    e.getMessage().matches("(?s).*0002_m.sql:2: .* after [2-9] attempts; nothing of.*"),
+                    e.getMessage());
         }
         assertEquals(List.of("0001_m|applied"), history(server));
     }
@@ -131,9 +135,13 @@ class MigratorContentionTest {
             statement.execute("LOCK TABLE u");
             Thread application = Thread.ofVirtual().name("application").start(() -> {
                 try {
-                    Await.until("the migration waits", () -> "1".equals(server.query(
-                            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migrating'"
-                                    + " AND datname = current_database() AND wait_event_type = 'Lock'")));
+                    Await.until(
+                            "the migration waits",
+                            () -> "1"
+                                    .equals(
+                                            server.query(
+                                                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migrating'"
+                                                            + " AND datname = current_database() AND wait_event_type = 'Lock'")));
                     statement.execute("SELECT * FROM t");
                     app.commit();
                 } catch (Exception e) {

@@ -73,7 +73,9 @@ class MigratorSessionTest {
                 LOOSE + "CREATE INDEX CONCURRENTLY t_id ON t (id)",
                 LOOSE + "SET search_path = nowhere",
                 "CREATE TABLE u (id int)");
-        assertEquals(List.of("t"), rows(server, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'elsewhere.t_id'::regclass"));
+        assertEquals(
+                List.of("t"),
+                rows(server, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'elsewhere.t_id'::regclass"));
     }
 
     @Test
@@ -88,7 +90,8 @@ class MigratorSessionTest {
                     "CREATE TABLE s AS SELECT current_setting('TimeZone') AS zone, '\\n' AS plain, pg_sleep(0.4)::text",
                     "CREATE TABLE z (at timestamptz DEFAULT '2020-01-01 00:00')");
             migrate(server, files.toArray(String[]::new));
-            assertEquals(List.of(), migrate(server, files.toArray(String[]::new)).schemaChanges());
+            assertEquals(
+                    List.of(), migrate(server, files.toArray(String[]::new)).schemaChanges());
         } finally {
             server.server().execute("ALTER DATABASE " + server.name() + " RESET ALL");
         }
