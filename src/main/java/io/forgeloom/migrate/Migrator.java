@@ -132,10 +132,8 @@ public final class Migrator {
             Thread.currentThread().interrupt();
             throw MigrationException.of(Reason.INTERRUPTED, "interrupted; run again: nothing is half done", e);
         } catch (AcquireException e) {
-            if (e.reason() == AcquireException.Reason.INTERRUPTED) {
-                throw MigrationException.of(Reason.INTERRUPTED, "interrupted before it began; run again", e);
-            }
-            throw e;
+            boolean interrupted = e.reason() == AcquireException.Reason.INTERRUPTED;
+            throw interrupted ? MigrationException.of(Reason.INTERRUPTED, "interrupted before it began", e) : e;
         } catch (SQLException e) {
             throw MigrationException.ofSession(e);
         } catch (DatabaseException e) {
@@ -162,8 +160,9 @@ public final class Migrator {
                 session.prepare(limits.lockTimeout());
                 plan = MigrationPlan.of(lists, session.applied()).requireSound();
                 // What an unfinished file has done so far is no change by hand, and is not told apart from one.
-                boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
-                differences = drift == SchemaDrift.IGNORE || unfinished ? List.of() : report(session.differences());
+                boolean blind =
+                        drift == SchemaDrift.IGNORE || plan.steps().stream().anyMatch(Step::unfinished);
+                differences = blind ? List.of() : report(session.differences());
                 applied = apply(session, lock, plan);
             }
         }
@@ -367,8 +366,8 @@ public final class Migrator {
         }
 
         /** For tests of a process that is frozen, which cannot wait for a minute. */
-        Builder idleTimeout(Duration idleTimeout) {
-            this.idleTimeout = idleTimeout;
+        Builder idleTimeout(Duration idle) {
+            idleTimeout = idle;
             return this;
         }
 

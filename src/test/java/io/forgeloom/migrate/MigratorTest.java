@@ -225,7 +225,7 @@ class MigratorTest {
     void roleWithoutRightsIsRefusedWithTheServersWords(TestDatabase server) throws Exception {
         String role = server.name() + "_app";
         server.execute("CREATE ROLE " + role + "; GRANT USAGE ON SCHEMA elsewhere TO " + role);
-        try (Database db = open(server)) {
+        try {
             server.execute("ALTER DATABASE " + server.name() + " SET role = " + role);
             try (Database weak = open(server)) {
                 MigrationException e = assertThrows(
