@@ -17,6 +17,7 @@
  *   <li>A file in a transaction is there as a whole with its row in the history, or not at all.
  *   <li>A process that ends at any point leaves nothing that the next run does not finish by itself, but for a statement
  *       without a transaction of a kind that nobody can judge from outside: then the message says what to do.
+ *   <li>What a file does to its session, its role, settings, cursors and temporary tables, the next one does not find.
  *   <li>Nobody waits inside the server for the lock, so {@code CREATE INDEX CONCURRENTLY} never waits for a waiter.
  *   <li>A statement in a transaction waits at most {@code lockTimeout} for a lock, and so others behind it no longer.
  *   <li>The statements of a script are the server's: as many as its {@code CommandComplete} messages, with the same
