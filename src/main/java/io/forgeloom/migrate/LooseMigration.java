@@ -51,7 +51,7 @@ final class LooseMigration {
         this.guard = guard;
     }
 
-    void apply(Step step, long begun) throws SQLException {
+    void apply(Step step, boolean last, long begun) throws SQLException {
         SqlStatement statement = step.file().statements().getFirst();
         LooseStatement kind = kind(statement);
         if (step.unfinished() && kind.recovery() == Recovery.ASK) {
@@ -69,7 +69,12 @@ final class LooseMigration {
         }
         script.send(MigrationSession.FRESH);
         guard.check();
+        script.send("BEGIN");
         session.history().applied(step.key(), step.file(), MigrationRun.since(begun), null);
+        if (last) {
+            session.remember(step.key());
+        }
+        script.send("COMMIT");
     }
 
     /** What a run that was cut off left behind is taken away, or found to be all there is to do. */

@@ -3,11 +3,13 @@ package io.forgeloom.migrate;
 import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
+import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.pg.ScriptSession;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -21,12 +23,14 @@ final class MigrationSession implements AutoCloseable {
 
     /**
      * So that a process that is frozen or dead does not keep the lock: idle for a minute, inside of a transaction or
-     * outside, ends the session, and a client that is gone ends its statement within a second. A file's strings mean what
-     * the splitter took them for.
+     * outside, ends the session, and a client that is gone ends its statement within a second. What is done between files
+     * waits no longer than a statement of a file would for what others have locked. A file's strings mean what the
+     * splitter took them for.
      */
     private static final String SAFE = """
             SET standard_conforming_strings = on; SET search_path = pg_catalog; SET client_connection_check_interval = '1s';
             SET idle_session_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'; SET transaction_timeout = 0;
+            SET lock_timeout = '5s';
             """;
 
     /** Whatever a file did to the session, the next one finds it as the first did. */
@@ -37,7 +41,9 @@ final class MigrationSession implements AutoCloseable {
             SELECT f.pid, f.schema, f.path, f.history IS NOT NULL,
                    EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                            WHERE a.attrelid = f.history AND a.attname = 'catalog' AND NOT a.attisdropped),
+                   pg_catalog.to_regnamespace(pg_catalog.quote_ident(f.schema)) IS NOT NULL,
                    pg_catalog.set_config('search_path', 'pg_catalog', false),
+                   pg_catalog.set_config('lock_timeout', '5s', false),
                    pg_catalog.set_config('idle_session_timeout', '60s', false),
                    pg_catalog.set_config('client_connection_check_interval', '1s', false)
             FROM (SELECT t.*, pg_catalog.to_regclass(pg_catalog.format('%I.forge_system_migrations', t.schema)) AS history
@@ -45,6 +51,14 @@ final class MigrationSession implements AutoCloseable {
                                COALESCE(CAST(? AS text), pg_catalog.current_schema()) AS schema OFFSET 0) AS t
                   OFFSET 0) AS f
             """;
+
+    static final String LOCK_NOT_AVAILABLE = "55P03";
+
+    /** How often the catalog is read before it counts as unreadable. */
+    private static final int READINGS = 10;
+
+    private static final Duration SHORT_PAUSE = Duration.ofMillis(5);
+    private static final Duration LONG_PAUSE = Duration.ofMillis(100);
 
     private final Connection connection;
     private final ScriptSession script;
@@ -56,6 +70,9 @@ final class MigrationSession implements AutoCloseable {
     private boolean hasHistory;
 
     private boolean hasCatalog;
+
+    /** Making one that is there needs the right to make one, so that it is not even tried. */
+    private final boolean hasSchema;
 
     private MigrationSession(Connection connection, @Nullable Identifier wanted) throws SQLException {
         this.connection = connection;
@@ -73,6 +90,7 @@ final class MigrationSession implements AutoCloseable {
                 schema = new Identifier(found);
                 hasHistory = row.getBoolean(4);
                 hasCatalog = row.getBoolean(5);
+                hasSchema = row.getBoolean(6);
                 Set<String> schemas =
                         new LinkedHashSet<>(List.of((String[]) row.getArray(3).getArray()));
                 schemas.add(found);
@@ -117,16 +135,64 @@ final class MigrationSession implements AutoCloseable {
         return hasHistory ? history.read() : List.of();
     }
 
-    /** What differs from what the last migration left; nothing if that is not known. One round trip. */
-    List<String> differences() throws SQLException {
-        return hasCatalog ? history.differences() : List.of();
+    /**
+     * What differs from what the last migration left; nothing if that is not known. One round trip, unless others change
+     * the catalog while it is read.
+     */
+    List<String> differences() throws SQLException, InterruptedException {
+        Backoff backoff = new Backoff(SHORT_PAUSE, LONG_PAUSE);
+        for (int attempt = 1; hasCatalog; attempt++) {
+            try {
+                return history.differences();
+            } catch (SQLException e) {
+                if (isFinal(e, attempt)) {
+                    throw e;
+                }
+                Thread.sleep(Duration.ofNanos(backoff.nextNanos()));
+            }
+        }
+        return List.of();
+    }
+
+    /**
+     * Writes down what the schema is after a file, in the transaction that is open; needs an empty search path. If others
+     * do not let it be read, then it is not known until the next run: that is no reason to give up the file.
+     */
+    void remember(String key) throws SQLException {
+        for (int attempt = 1; ; attempt++) {
+            script.send("SAVEPOINT forge_fingerprint");
+            try {
+                history.remember(key);
+                return;
+            } catch (SQLException e) {
+                if (!CatalogFingerprint.isPassing(e)) {
+                    throw e;
+                }
+                script.send("ROLLBACK TO SAVEPOINT forge_fingerprint");
+                if (isFinal(e, attempt)) {
+                    Migrator.LOG.log(
+                            System.Logger.Level.WARNING,
+                            "what the schema is after " + key + " could not be written down in " + attempt
+                                    + " attempts, so that changes by hand will not be seen before the next migration: "
+                                    + e.getMessage());
+                    return;
+                }
+            }
+        }
+    }
+
+    /** A lock has been waited for already, and others wait behind that. */
+    private static boolean isFinal(SQLException e, int attempt) {
+        return !CatalogFingerprint.isPassing(e) || attempt == READINGS || LOCK_NOT_AVAILABLE.equals(e.getSQLState());
     }
 
     /** Makes the table, or extends it; whoever has the lock. */
     void prepare() throws SQLException {
         if (!hasCatalog) {
             // One message is one transaction.
-            script.send("SET client_min_messages = warning; " + history.creation());
+            script.send("SET client_min_messages = warning; "
+                    + (hasSchema ? "" : "CREATE SCHEMA IF NOT EXISTS " + schema.quoted() + "; ")
+                    + history.creation());
             hasHistory = true;
             hasCatalog = true;
         }
