@@ -57,17 +57,17 @@ final class LooseMigration {
         if (step.unfinished() && kind.recovery() == Recovery.ASK) {
             throw failure(step, Reason.UNFINISHED, advice(step), null);
         }
-        script.send(MigrationSession.FRESH);
+        script.send(session.fresh());
         if (!step.unfinished()) {
             session.history().begun(step.key(), step.file());
         }
-        script.send("RESET search_path; SET lock_timeout = "
+        script.send(MigrationSession.AS_CONNECTED + "SET lock_timeout = "
                 + (isConcurrent(kind) ? 0 : limits.lockTimeout().toMillis())
                 + "; SET statement_timeout = " + limits.looseStatementTimeout().toMillis());
         if (!step.unfinished() || !isDone(kind)) {
             execute(step, statement, kind);
         }
-        script.send(MigrationSession.FRESH);
+        script.send(session.fresh());
         guard.check();
         script.send("BEGIN");
         session.history().applied(step.key(), step.file(), MigrationRun.since(begun), null);
@@ -136,7 +136,7 @@ final class LooseMigration {
                     drop(index);
                 }
             }
-            script.send(MigrationSession.FRESH);
+            script.send(session.fresh());
             session.history().forget(step.key());
             message += "; nothing of this file was applied";
         } catch (SQLException again) {

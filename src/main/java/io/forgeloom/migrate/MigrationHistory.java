@@ -41,16 +41,16 @@ final class MigrationHistory {
     private static final String READ = """
             SELECT m.version, m.applied_at, m.checksum, pg_catalog.to_jsonb(m) ->> 'algorithm',
                    pg_catalog.to_jsonb(m) ->> 'state'
-            FROM %s.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
+            FROM %1$s.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
             """;
 
     private static final String BEGIN_LOOSE = """
-            INSERT INTO %s.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
+            INSERT INTO %1$s.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
             VALUES (?, ?, ?, 'running', session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer))
             """;
 
     private static final String FORGET =
-            "DELETE FROM %s.forge_system_migrations WHERE version = ? AND state = 'running'";
+            "DELETE FROM %1$s.forge_system_migrations WHERE version = ? AND state = 'running'";
 
     /** For a row that is new and for one that was running. The notification goes out with the commit. */
     private static final String APPLIED = """
@@ -120,14 +120,19 @@ final class MigrationHistory {
         this.fingerprinted = connection.createArrayOf("text", fingerprinted);
     }
 
+    /** With the schema, the fingerprint and its form as JSON where the template has them. */
+    private String sql(String template) {
+        return template.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
+    }
+
     /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
     String creation() {
-        return CREATE.formatted(schema);
+        return sql(CREATE);
     }
 
     /** All rows. The table must be there. */
     List<AppliedMigration> read() throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(READ.formatted(schema));
+        try (PreparedStatement statement = connection.prepareStatement(sql(READ));
                 ResultSet row = statement.executeQuery()) {
             List<AppliedMigration> rows = new ArrayList<>();
             while (row.next()) {
@@ -145,7 +150,7 @@ final class MigrationHistory {
 
     /** Before a migration without a transaction. */
     void begun(String key, MigrationFile file) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(BEGIN_LOOSE.formatted(schema))) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(BEGIN_LOOSE))) {
             statement.setString(1, key);
             statement.setString(2, file.checksum());
             statement.setString(3, MigrationText.ALGORITHM);
@@ -155,7 +160,7 @@ final class MigrationHistory {
 
     /** After a migration without a transaction that has left nothing behind. */
     void forget(String key) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(FORGET.formatted(schema))) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(FORGET))) {
             statement.setString(1, key);
             statement.executeUpdate();
         }
@@ -168,7 +173,7 @@ final class MigrationHistory {
      * @return false if it is another transaction
      */
     boolean applied(String key, MigrationFile file, Duration took, @Nullable String transaction) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(APPLIED.formatted(schema))) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(APPLIED))) {
             statement.setArray(1, fingerprinted);
             statement.setArray(2, fingerprinted);
             statement.setString(3, key);
@@ -187,8 +192,7 @@ final class MigrationHistory {
      * @throws SQLException also one that {@link CatalogFingerprint#isPassing passes}
      */
     void remember(String key) throws SQLException {
-        String sql = REMEMBER.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(REMEMBER))) {
             statement.setArray(1, fingerprinted);
             statement.setString(2, key);
             statement.setString(3, key);
@@ -203,8 +207,7 @@ final class MigrationHistory {
      * @throws SQLException also one that {@link CatalogFingerprint#isPassing passes}
      */
     List<String> differences() throws SQLException {
-        String sql = DIFFERENCES.formatted(schema, CatalogFingerprint.LIVE.strip());
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(DIFFERENCES))) {
             statement.setArray(1, fingerprinted);
             try (ResultSet row = statement.executeQuery()) {
                 List<String> differences = new ArrayList<>();

@@ -69,7 +69,7 @@ final class MigrationRun {
             return;
         }
         try {
-            script.send(MigrationSession.FRESH);
+            script.send(session.fresh());
             if (lock.isHeld(ANSWER)) {
                 script.send("BEGIN");
                 session.remember(applied.getLast());
@@ -124,11 +124,9 @@ final class MigrationRun {
         MigrationFile file = step.file();
         @Nullable SqlStatement current = null;
         try {
-            String transaction = script.send(MigrationSession.FRESH + "BEGIN; "
+            String transaction = script.send(session.fresh() + "BEGIN; "
                             + path(step)
-                            + "SET LOCAL lock_timeout = " + limits.lockTimeout().toMillis()
-                            + "; SET LOCAL statement_timeout = "
-                            + limits.statementTimeout().toMillis() + "; SELECT pg_catalog.pg_current_xact_id()")
+                            + timeouts() + "SELECT pg_catalog.pg_current_xact_id()")
                     .getFirst();
             for (int i = 0; i < file.statements().size(); i++) {
                 current = file.statements().get(i);
@@ -139,7 +137,7 @@ final class MigrationRun {
             }
             current = null;
             // A role that the file took on may not write the history.
-            script.send("RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_catalog");
+            script.send("RESET SESSION AUTHORIZATION; RESET ROLE; " + MigrationSession.DEPARSE_LOCALLY + timeouts());
             requireLock();
             if (!session.history().applied(step.key(), file, since(begun), transaction)) {
                 throw new SQLException("the transaction that the file began in is over, and with it its first part");
@@ -153,6 +151,11 @@ final class MigrationRun {
         }
     }
 
+    private String timeouts() {
+        return "SET LOCAL lock_timeout = " + limits.lockTimeout().toMillis() + "; SET LOCAL statement_timeout = "
+                + limits.statementTimeout().toMillis() + "; ";
+    }
+
     /**
      * The system's files name what they create without a schema; pg_temp is last, since it would be first if it were not
      * named. The user's have the path of the connection.
@@ -160,7 +163,7 @@ final class MigrationRun {
     private String path(Step step) {
         return step.list().system()
                 ? "SET LOCAL search_path = " + session.schema().quoted() + ", pg_temp; "
-                : "RESET search_path; ";
+                : MigrationSession.AS_CONNECTED;
     }
 
     private void requireSame(SqlStatement statement, String transaction) throws SQLException {

@@ -62,7 +62,11 @@ public final class Migrator {
         this.listener = event -> tell(told, event);
     }
 
-    /** @param primary of which one dedicated connection is taken for each run */
+    /**
+     * Options first, then {@link Builder#build}.
+     *
+     * @param primary of which one dedicated connection is taken for each run
+     */
     public static Builder builder(ConnectionPool primary) {
         return new Builder(primary);
     }
@@ -106,7 +110,7 @@ public final class Migrator {
     }
 
     private <T> T inSession(Work<T> work) {
-        try (MigrationSession session = MigrationSession.open(pool, schema)) {
+        try (MigrationSession session = MigrationSession.open(pool, schema, limits.idleTimeout())) {
             return work.in(session);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -239,6 +243,7 @@ public final class Migrator {
         private Duration retryTimeout = MigrationLimits.DEFAULT.retryTimeout();
         private Duration statementTimeout = MigrationLimits.DEFAULT.statementTimeout();
         private Duration looseStatementTimeout = MigrationLimits.DEFAULT.looseStatementTimeout();
+        private Duration idleTimeout = MigrationLimits.DEFAULT.idleTimeout();
         private SchemaDrift drift = SchemaDrift.WARN;
         private Consumer<MigrationEvent> listener = event -> {};
 
@@ -319,6 +324,12 @@ public final class Migrator {
             return this;
         }
 
+        /** For tests of a process that is frozen, which cannot wait for a minute. */
+        Builder idleTimeout(Duration idleTimeout) {
+            this.idleTimeout = idleTimeout;
+            return this;
+        }
+
         /** What to do about a schema that was changed by hand. Defaults to {@link SchemaDrift#WARN}. */
         public Builder schemaDrift(SchemaDrift drift) {
             this.drift = Objects.requireNonNull(drift, "schemaDrift");
@@ -341,7 +352,8 @@ public final class Migrator {
         }
 
         private MigrationLimits limits() {
-            return new MigrationLimits(lockWait, lockTimeout, retryTimeout, statementTimeout, looseStatementTimeout);
+            return new MigrationLimits(
+                    lockWait, lockTimeout, retryTimeout, statementTimeout, looseStatementTimeout, idleTimeout);
         }
     }
 }
