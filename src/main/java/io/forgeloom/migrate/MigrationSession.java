@@ -45,14 +45,17 @@ final class MigrationSession implements AutoCloseable {
     /** Before a file's own statements. */
     static final String AS_CONNECTED = deparsing("RESET %s; ");
 
-    /** One round trip; the inner question is answered before the search path is emptied. */
+    /**
+     * One round trip; the inner question is answered before the search path is emptied. Until something is to be applied,
+     * nothing here is worth a longer wait for a table that others have locked.
+     */
     private static final String OPEN = """
             SELECT f.pid, f.schema, f.path, f.history IS NOT NULL,
                    EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                            WHERE a.attrelid = f.history AND a.attname = 'catalog' AND NOT a.attisdropped),
                    pg_catalog.to_regnamespace(pg_catalog.quote_ident(f.schema)) IS NOT NULL,
                    %s
-                   pg_catalog.set_config('lock_timeout', '5s', false),
+                   pg_catalog.set_config('lock_timeout', '1s', false),
                    pg_catalog.set_config('idle_session_timeout', ?, false),
                    pg_catalog.set_config('client_connection_check_interval', '1s', false)
             FROM (SELECT t.*, pg_catalog.to_regclass(pg_catalog.format('%%I.forge_system_migrations', t.schema)) AS history
@@ -236,7 +239,7 @@ final class MigrationSession implements AutoCloseable {
     void prepare() throws SQLException {
         if (!hasCatalog) {
             // One message is one transaction.
-            script.send("SET client_min_messages = warning; "
+            script.send("SET lock_timeout = '5s'; SET client_min_messages = warning; "
                     + (hasSchema ? "" : "CREATE SCHEMA IF NOT EXISTS " + schema.quoted() + "; ")
                     + history.creation());
             hasHistory = true;

@@ -191,14 +191,16 @@ public final class Migrator {
         try {
             differences = session.differences();
         } catch (SQLException e) {
-            // Who wants only to be warned is not kept from starting by what others do.
-            if (drift == SchemaDrift.FAIL || !CatalogFingerprint.isPassing(e)) {
+            if (!CatalogFingerprint.isPassing(e)) {
                 throw e;
             }
-            LOG.log(
-                    Level.WARNING,
-                    "the schema was not compared with what the last migration left, since others were changing or"
-                            + " locking it: " + e.getMessage());
+            String message = "the schema could not be compared with what the last migration left, since others were"
+                    + " changing or locking it: " + e.getMessage();
+            // Who wants only to be warned is not kept from starting by what others do.
+            if (drift == SchemaDrift.FAIL) {
+                throw MigrationException.of(Reason.REFUSED, message + "; nothing was applied; run again", e);
+            }
+            LOG.log(Level.WARNING, message);
             return List.of();
         }
         return report(differences);
