@@ -161,9 +161,6 @@ class MigratorSpeedTest {
             System.out.println("figure: fingerprint of " + tables + " tables: wall median " + Math.round(wall[7])
                     + " ms, least " + Math.round(wall[0]) + " ms; "
                     + String.join(", ", plan.subList(plan.size() - 2, plan.size())));
-            if (tables == 1_000) { // TEMP
-                System.out.println(String.join("\n", plan));
-            }
             return wall[0];
         }
     }
