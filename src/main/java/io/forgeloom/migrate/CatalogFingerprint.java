@@ -21,7 +21,7 @@ final class CatalogFingerprint {
     /**
      * A common table expression {@code live(schema, object, hash)}; its one parameter is the array of schemas. In
      * {@code part} the number is the order of the kinds, and the name that within one; "C" makes both the same in every
-     * database.
+     * database. What is dropped while this runs has no name or text any more.
      */
     static final String LIVE = """
             scope AS MATERIALIZED (
@@ -107,7 +107,7 @@ final class CatalogFingerprint {
                 SELECT d.schema, d.object, pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
                        pg_catalog.convert_to(pg_catalog.string_agg(d.text, E'\\n' ORDER BY d.text COLLATE "C"), 'UTF8')),
                        'hex'), 16) AS hash
-                FROM definition AS d GROUP BY d.schema, d.object)
+                FROM definition AS d WHERE d.object IS NOT NULL AND d.text IS NOT NULL GROUP BY d.schema, d.object)
             """;
 
     /** All of {@code live}, by schema and object, in one value; a schema that is empty is there, too. */
