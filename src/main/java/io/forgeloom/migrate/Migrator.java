@@ -63,7 +63,7 @@ public final class Migrator {
     }
 
     /**
-     * Options first, then {@link Builder#build}.
+     * Options first, then {@link Builder#build()}.
      *
      * @param primary of which one dedicated connection is taken for each run
      */
