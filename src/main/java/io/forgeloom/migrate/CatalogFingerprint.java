@@ -8,8 +8,8 @@ import java.util.Set;
  * it. Tables have their columns, defaults, constraints, indexes, triggers, rules and policies in it, so that whatever is
  * changed by hand changes the hash of an object that can be named.
  *
- * <p>Left out: what belongs to an extension, and partitions, both of which come and go without a migration; who may do
- * what; comments; the history itself. Names are shown as the catalog deparses them under an empty search path, which
+ * <p>Left out: what belongs to an extension, and partitions, both of which come and go without a migration; the functions
+ * that come with a range type; who may do what; comments; the history itself. Names are shown as the catalog deparses them under an empty search path, which
  * whoever runs this must have set. The texts are the server's and may differ between major versions: fingerprints of two
  * of them do not compare.
  *
@@ -27,7 +27,8 @@ final class CatalogFingerprint {
             scope AS MATERIALIZED (
                 SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.nspname = ANY (CAST(? AS text[]))),
             member AS MATERIALIZED (
-                SELECT d.classid, d.objid FROM pg_catalog.pg_depend AS d WHERE d.deptype = 'e'),
+                SELECT d.classid, d.objid FROM pg_catalog.pg_depend AS d
+                WHERE d.deptype = 'e' OR (d.deptype = 'i' AND d.classid = CAST('pg_catalog.pg_proc' AS regclass))),
             relation AS MATERIALIZED (
                 SELECT c.oid, s.nspname, c.relname, c.relkind, pg_catalog.concat_ws(' ', c.relkind, c.relpersistence,
                        c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.reloptions,
@@ -53,6 +54,8 @@ final class CatalogFingerprint {
                 SELECT o.conrelid, 2, o.conname, pg_catalog.concat_ws(' ', o.conname, o.convalidated, o.conenforced,
                        pg_catalog.pg_get_constraintdef(o.oid))
                 FROM pg_catalog.pg_constraint AS o JOIN relation AS r ON r.oid = o.conrelid
+                -- A key to a partitioned table has a copy for each partition.
+                WHERE o.conparentid = 0
                 UNION ALL
                 SELECT x.indrelid, 3, CAST(CAST(x.indexrelid AS regclass) AS text), pg_catalog.concat_ws(' ', x.indisvalid,
                        x.indisreplident, x.indisclustered, pg_catalog.pg_get_indexdef(x.indexrelid))

@@ -126,9 +126,13 @@ final class MigrationHistory {
                 .replace("{schema}", schema);
     }
 
-    /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
-    String creation() {
-        return sql(CREATE);
+    /**
+     * The statements that make the table, or bring one of Forge's up to date.
+     *
+     * @param withSchema whether the schema is to be made, too, for which even IF NOT EXISTS needs a right on the database
+     */
+    String creation(boolean withSchema) {
+        return (withSchema ? "CREATE SCHEMA IF NOT EXISTS " + schema + "; " : "") + sql(CREATE);
     }
 
     /** All rows. The table must be there. */

@@ -1,5 +1,6 @@
 package io.forgeloom.migrate;
 
+import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
@@ -115,6 +116,11 @@ public final class Migrator {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw MigrationException.of(Reason.INTERRUPTED, "interrupted; run again: nothing is half done", e);
+        } catch (AcquireException e) {
+            if (e.reason() == AcquireException.Reason.INTERRUPTED) {
+                throw MigrationException.of(Reason.INTERRUPTED, "interrupted before it began; run again", e);
+            }
+            throw e;
         } catch (SQLException e) {
             throw failed(e);
         } catch (DatabaseException e) {
@@ -161,9 +167,11 @@ public final class Migrator {
         } else {
             try (lock) {
                 requireOneSession(session, lock);
-                session.prepare();
+                session.prepare(limits.lockTimeout());
                 plan = MigrationPlan.of(lists, session.applied()).requireSound();
-                differences = differences(session);
+                // What an unfinished file has done so far is no change by hand, and is not told apart from one.
+                boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
+                differences = unfinished ? List.of() : differences(session);
                 applied = apply(session, lock, plan);
             }
         }
