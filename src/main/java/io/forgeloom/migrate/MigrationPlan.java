@@ -97,7 +97,8 @@ final class MigrationPlan {
             String when = row.running() ? "an earlier run had begun it: " : "it had been applied: applied ";
             problems.add(
                     MigrationText.ALGORITHM.equals(row.algorithm())
-                            ? row.key() + " was changed after " + when + found + "; restore " + file.file() + ", and put the change into a new file"
+                            ? row.key() + " was changed after " + when + found + "; restore " + file.file()
+                                    + ", and put the change into a new file"
                             : row.key() + " was applied by another program, whose checksum does not compare: applied "
                                     + found + "; if " + file.file() + " is what was applied, set checksum and algorithm"
                                     + " of that row to those of the file");

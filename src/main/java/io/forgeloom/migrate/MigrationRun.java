@@ -209,7 +209,8 @@ final class MigrationRun {
                 if (statement.text().toLowerCase(Locale.ROOT).contains("pg_advisory_unlock")) {
                     throw new StatementFailure(
                             statement,
-                            new SQLException("pg_advisory_unlock here gave back the lock of the migrations: leave that out"));
+                            new SQLException(
+                                    "pg_advisory_unlock here gave back the lock of the migrations: leave that out"));
                 }
             }
             throw e;

@@ -59,7 +59,7 @@ final class MigrationSession implements AutoCloseable {
                    pg_catalog.set_config('idle_session_timeout', ?, false),
                    pg_catalog.set_config('client_connection_check_interval', '1s', false)
             FROM (SELECT t.*, pg_catalog.to_regclass(pg_catalog.format('%%I.forge_system_migrations', t.schema)) AS history
-                  FROM (SELECT pg_catalog.pg_backend_pid() AS pid, 
+                  FROM (SELECT pg_catalog.pg_backend_pid() AS pid,
                                ARRAY(SELECT p.name FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS p (name)
                                      WHERE NOT pg_catalog.starts_with(CAST(p.name AS text), 'pg_')) AS path,
                                COALESCE(CAST(? AS text), pg_catalog.current_schema()) AS schema OFFSET 0) AS t

@@ -67,23 +67,36 @@ class MigratorTest {
                 rows(
                                 server,
                                 "SELECT version, length(checksum), algorithm, state, server_version / 1000,"
-                                        + " duration_ms >= 0 AND applied_by = session_user AND fingerprint ~ '^[0-9a-f]{64}$',"
+                                        + " duration_ms >= 0 AND applied_by = session_user,"
                                         + " applied_at BETWEEN now() - interval '1 min' AND now()"
                                         + " FROM elsewhere.forge_system_migrations ORDER BY applied_at")
                         .subList(0, 2));
-        assertEquals(List.of("1"), rows(server, "SELECT count(*) FROM elsewhere.forge_system_migrations WHERE catalog IS NOT NULL"));
-        assertEquals(List.of(), migrate(server, TABLE + ";\nINSERT INTO a VALUES (1);", LOOSE + "VACUUM a").applied());
+        assertEquals(
+                List.of("1"),
+                rows(
+                        server,
+                        "SELECT count(*) FROM elsewhere.forge_system_migrations"
+                                + " WHERE catalog IS NOT NULL AND fingerprint ~ '^[0-9a-f]{64}$'"));
+        assertEquals(
+                List.of(),
+                migrate(server, TABLE + ";\nINSERT INTO a VALUES (1);", LOOSE + "VACUUM a")
+                        .applied());
     }
 
     @Test
     void failedFileLeavesNothingAndNamesFileAndLine(TestDatabase server) throws Exception {
         String many = "INSERT INTO a VALUES " + "(1),\n".repeat(3_000) + "(nope)";
         Map<String, String> texts = Map.of(
-                TABLE + ";\n\nSELECT 'äöü€😀', '😀\n', nope", "0001_m.sql:4: ",
-                TABLE + ";\n" + many, "0001_m.sql:3002: ",
-                "/* ü\n */ -- 😀\n\n" + TABLE + ";\nSELECT\n\n1/0", "0001_m.sql:5: ",
-                "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN '😀' nope nope;\nEND $$", "0001_m.sql:3: ",
-                "DO $$ BEGIN\n RAISE 'ü'; END $$", "0001_m.sql:1: ");
+                TABLE + ";\n\nSELECT 'äöü€😀', '😀\n', nope",
+                "0001_m.sql:4: ",
+                TABLE + ";\n" + many,
+                "0001_m.sql:3002: ",
+                "/* ü\n */ -- 😀\n\n" + TABLE + ";\nSELECT\n\n1/0",
+                "0001_m.sql:5: ",
+                "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN '😀' nope nope;\nEND $$",
+                "0001_m.sql:3: ",
+                "DO $$ BEGIN\n RAISE 'ü'; END $$",
+                "0001_m.sql:1: ");
         for (Map.Entry<String, String> text : texts.entrySet()) {
             MigrationException e = failure(server, text.getKey());
             assertEquals(Reason.STATEMENT_FAILED, e.reason(), e.getMessage());
@@ -156,16 +169,20 @@ class MigratorTest {
         Identifier odd = new Identifier("Odd \"Schema; äö");
         try (Database db = open(server)) {
             for (int run = 0; run < 2; run++) {
-                MigrationResult result = migrator(db, TABLE).schema(odd).schemaDrift(SchemaDrift.FAIL).build().migrate();
+                MigrationResult result = migrator(db, TABLE)
+                        .schema(odd)
+                        .schemaDrift(SchemaDrift.FAIL)
+                        .build()
+                        .migrate();
                 assertEquals(run == 0 ? List.of("__forge_v001", "0001_m") : List.of(), result.applied());
             }
         }
         assertEquals(
                 List.of("Odd \"Schema; äö|forge_system_migrations", "elsewhere|a"),
                 rows(
-                        server,
-                        "SELECT relnamespace::regnamespace::text::name, relname FROM pg_class WHERE relkind = 'r'"
-                                + " AND oid >= 16384 AND relnamespace::regnamespace::text !~ 'pg_|info' ORDER BY 2 DESC")
+                                server,
+                                "SELECT relnamespace::regnamespace::text::name, relname FROM pg_class WHERE relkind = 'r'"
+                                        + " AND oid >= 16384 AND relnamespace::regnamespace::text !~ 'pg_|info' ORDER BY 2 DESC")
                         .stream()
                         .map(line -> line.replace("\"\"", "\"").replaceFirst("^\"(.*)\"\\|", "$1|"))
                         .toList());
@@ -185,33 +202,46 @@ class MigratorTest {
         try (Database db = open(server)) {
             Migrator migrator = migrator(db, TABLE).build();
             assertEquals(2, migrator.status().pending().size());
-            assertEquals(List.of("3"), rows(server, "SELECT count(*) FROM pg_attribute WHERE attnum > 0 AND attrelid = 'forge_system_migrations'::regclass"), "status changes nothing");
+            assertEquals(
+                    List.of("3"),
+                    rows(
+                            server,
+                            "SELECT count(*) FROM pg_attribute WHERE attnum > 0 AND attrelid = 'forge_system_migrations'::regclass"),
+                    "status changes nothing");
             assertEquals(2, migrator.migrate().applied().size());
             MigrationException e = assertThrows(
                     MigrationException.class,
-                    () -> Migrator.builder(db.primary()).named("other", MigrationSource.list(Map.of("0001_x.sql", "SELECT 1"))).build().migrate());
+                    () -> Migrator.builder(db.primary())
+                            .named("other", MigrationSource.list(Map.of("0001_x.sql", "SELECT 1")))
+                            .build()
+                            .migrate());
             assertTrue(e.getMessage().contains("other/0001_x was applied by another program"), e.getMessage());
         }
         assertEquals(
                 List.of("other/0001_x|abc|applied|t"),
-                rows(server, "SELECT version, checksum, state, algorithm IS NULL FROM forge_system_migrations WHERE version LIKE 'other%'"));
+                rows(
+                        server,
+                        "SELECT version, checksum, state, algorithm IS NULL FROM forge_system_migrations WHERE version LIKE 'other%'"));
     }
 
     @Test
+    @SuppressWarnings("try")
     void roleWithoutRightsIsRefusedWithTheServersWords(TestDatabase server) throws Exception {
         String role = server.name() + "_app";
         server.execute("CREATE ROLE " + role + "; GRANT USAGE ON SCHEMA elsewhere TO " + role);
         try (Database db = open(server)) {
             server.execute("ALTER DATABASE " + server.name() + " SET role = " + role);
             try (Database weak = open(server)) {
-                MigrationException e =
-                        assertThrows(MigrationException.class, () -> migrator(weak, TABLE).build().migrate());
+                MigrationException e = assertThrows(
+                        MigrationException.class,
+                        () -> migrator(weak, TABLE).build().migrate());
                 assertEquals(Reason.REFUSED, e.reason());
                 assertEquals("42501", e.sqlState());
                 assertTrue(e.getMessage().contains("permission denied for schema elsewhere"), e.getMessage());
                 // The owner of a schema needs no right on the database.
                 server.execute("SET ROLE NONE; ALTER SCHEMA elsewhere OWNER TO " + role);
-                assertEquals(2, migrator(weak, TABLE).build().migrate().applied().size());
+                assertEquals(
+                        2, migrator(weak, TABLE).build().migrate().applied().size());
             }
             server.execute("SET ROLE NONE; ALTER DATABASE " + server.name() + " RESET role");
         } finally {
@@ -233,8 +263,7 @@ class MigratorTest {
                 }
             });
             assertTrue(e.getMessage().contains("read"), e.getMessage());
-            server.server()
-                    .execute("ALTER DATABASE " + server.name() + " RESET default_transaction_read_only");
+            server.server().execute("ALTER DATABASE " + server.name() + " RESET default_transaction_read_only");
             assertEquals(2, migrator.migrate().applied().size());
         }
     }

@@ -87,11 +87,14 @@ class SchemaDriftTest {
 
     @Test
     void machineInAnotherZoneSeesNoChange(TestDatabase server) throws Exception {
-        String file = "SET TimeZone = 'Asia/Tokyo'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 0; " + RICH;
+        String file =
+                "SET TimeZone = 'Asia/Tokyo'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 0; " + RICH;
         migrate(server, file);
         assertEquals(List.of(), migrate(server, file).schemaChanges());
         for (String setting : List.of(
-                "timezone = 'America/New_York'", "quote_all_identifiers = on", "bytea_output = 'hex'",
+                "timezone = 'America/New_York'",
+                "quote_all_identifiers = on",
+                "bytea_output = 'hex'",
                 "search_path = elsewhere, pg_catalog")) {
             server.server().execute("ALTER DATABASE " + server.name() + " SET " + setting);
         }
@@ -115,8 +118,12 @@ class SchemaDriftTest {
         changes.put("DROP RULE quiet ON a", "table a");
         changes.put("CREATE OR REPLACE VIEW v AS SELECT id, m FROM a", "view v");
         changes.put("DROP MATERIALIZED VIEW w", "materialized view w in schema elsewhere is gone");
-        changes.put("CREATE OR REPLACE FUNCTION f(x int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT x + 2; END", "function f(x integer)");
-        changes.put("CREATE FUNCTION f(x text) RETURNS int LANGUAGE sql AS 'SELECT 1'", "function f(x text) in schema elsewhere was added");
+        changes.put(
+                "CREATE OR REPLACE FUNCTION f(x int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT x + 2; END",
+                "function f(x integer)");
+        changes.put(
+                "CREATE FUNCTION f(x text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                "function f(x text) in schema elsewhere was added");
         changes.put("ALTER FUNCTION touch() SET search_path = elsewhere", "function touch()");
         changes.put("CREATE OR REPLACE PROCEDURE p() LANGUAGE sql AS 'SELECT 2'", "procedure p()");
         changes.put("DROP AGGREGATE total (int)", "aggregate total(integer)");
@@ -126,7 +133,9 @@ class SchemaDriftTest {
         changes.put("ALTER TYPE pair ADD ATTRIBUTE c int", "type pair");
         changes.put("DROP TYPE span", "type span");
         changes.put("CREATE TABLE hand ()", "table hand in schema elsewhere was added");
-        changes.put("ALTER FUNCTION forge_validate_identifier(text) VOLATILE", "function forge_validate_identifier(name text)");
+        changes.put(
+                "ALTER FUNCTION forge_validate_identifier(text) VOLATILE",
+                "function forge_validate_identifier(name text)");
         return changes;
     }
 
@@ -137,7 +146,8 @@ class SchemaDriftTest {
                 Connection connection = server.connect();
                 Statement statement = connection.createStatement()) {
             connection.setAutoCommit(false);
-            try (MigrationSession session = MigrationSession.open(db.primary(), null, MigrationLimits.DEFAULT.idleTimeout())) {
+            try (MigrationSession session =
+                    MigrationSession.open(db.primary(), null, MigrationLimits.DEFAULT.idleTimeout())) {
                 assertEquals(List.of(), session.differences());
             }
             for (Map.Entry<String, String> change : changes().entrySet()) {
@@ -166,11 +176,22 @@ class SchemaDriftTest {
             for (String[] files : List.of(new String[] {table}, new String[] {table, "CREATE TABLE c ()"})) {
                 MigrationException e = assertThrows(
                         MigrationException.class,
-                        () -> migrator(db, files).schemaDrift(SchemaDrift.FAIL).build().migrate());
+                        () -> migrator(db, files)
+                                .schemaDrift(SchemaDrift.FAIL)
+                                .build()
+                                .migrate());
                 assertEquals(Reason.SCHEMA_CHANGED, e.reason());
                 assertEquals(2, e.problems().size());
-                assertTrue(e.getMessage().contains("\ntable a in schema elsewhere was changed since 0001_m"), e.getMessage());
-                assertEquals(List.of(), migrator(db, table).schemaDrift(SchemaDrift.IGNORE).build().migrate().schemaChanges());
+                assertTrue(
+                        e.getMessage().contains("\ntable a in schema elsewhere was changed since 0001_m"),
+                        e.getMessage());
+                assertEquals(
+                        List.of(),
+                        migrator(db, table)
+                                .schemaDrift(SchemaDrift.IGNORE)
+                                .build()
+                                .migrate()
+                                .schemaChanges());
             }
             List<String> told = new CopyOnWriteArrayList<>();
             MigrationResult result = migrator(db, table, LOOSE + "VACUUM a")
@@ -186,7 +207,11 @@ class SchemaDriftTest {
             // What was there then is taken for right.
             assertEquals(
                     List.of(),
-                    migrator(db, table, LOOSE + "VACUUM a").schemaDrift(SchemaDrift.FAIL).build().migrate().schemaChanges());
+                    migrator(db, table, LOOSE + "VACUUM a")
+                            .schemaDrift(SchemaDrift.FAIL)
+                            .build()
+                            .migrate()
+                            .schemaChanges());
         }
     }
 
@@ -195,11 +220,15 @@ class SchemaDriftTest {
         String drop = "DROP SCHEMA other CASCADE";
         server.execute("CREATE SCHEMA other");
         server.server().execute("ALTER DATABASE " + server.name() + " SET search_path = elsewhere, other");
-        migrate(server, "SET search_path = other; CREATE TABLE a (gone int, id int, n int CHECK (n > 1)); ALTER TABLE a DROP gone");
+        migrate(
+                server,
+                "SET search_path = other; CREATE TABLE a (gone int, id int, n int CHECK (n > 1)); ALTER TABLE a DROP gone");
         server.execute(drop + "; CREATE SCHEMA other; CREATE TABLE other.a (id int, n int CHECK (n > 1))");
         assertEquals(
                 List.of(),
-                migrate(server, "SET search_path = other; CREATE TABLE a (gone int, id int, n int CHECK (n > 1)); ALTER TABLE a DROP gone")
+                migrate(
+                                server,
+                                "SET search_path = other; CREATE TABLE a (gone int, id int, n int CHECK (n > 1)); ALTER TABLE a DROP gone")
                         .schemaChanges());
     }
 }
