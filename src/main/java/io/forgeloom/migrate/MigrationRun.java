@@ -58,7 +58,10 @@ final class MigrationRun {
             try {
                 apply(step, applied.size() == steps.size() - 1);
             } catch (Throwable e) {
-                rememberAfterFailure(applied, e);
+                // What a file without a transaction leaves half done is not to be taken for right.
+                if (file.transactional()) {
+                    rememberAfterFailure(applied, e);
+                }
                 throw e;
             }
             applied.add(step.key());

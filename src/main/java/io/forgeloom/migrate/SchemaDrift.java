@@ -2,8 +2,8 @@ package io.forgeloom.migrate;
 
 /**
  * What to do when the schema is not what the last run left, because somebody changed it by hand. A run writes down what it
- * leaves with its last file, or when it fails. After one that was killed between two files nothing is known, and so nothing
- * differs, until the next has applied the rest; nor is it where others changed or locked the schema at just that moment.
+ * leaves with its last file, or when a file in a transaction fails. After one that was killed between two files, or failed in a file
+ * without a transaction, nothing is known, and so nothing differs, until the next has applied the rest; nor is it where others changed or locked the schema at just that moment.
  */
 public enum SchemaDrift {
 
