@@ -52,7 +52,7 @@ final class LooseMigration {
         this.guard = guard;
     }
 
-    void apply(Step step, long begun) throws SQLException {
+    void apply(Step step, boolean last, long begun) throws SQLException {
         SqlStatement statement = step.file().statements().getFirst();
         LooseStatement kind = kind(statement);
         if (step.unfinished() && kind.recovery() == Recovery.ASK) {
@@ -70,7 +70,12 @@ final class LooseMigration {
         }
         script.send(session.fresh());
         guard.check();
+        script.send("BEGIN");
         session.history().applied(step.key(), step.file(), MigrationRun.since(begun), null);
+        if (last) {
+            session.remember(step.key());
+        }
+        script.send("COMMIT");
     }
 
     /** What a run that was cut off left behind is taken away, or found to be all there is to do. */

@@ -1,5 +1,6 @@
 package io.forgeloom.migrate;
 
+import io.forgeloom.error.DatabaseException;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
@@ -10,6 +11,8 @@ import io.forgeloom.migrate.MigrationPlan.Step;
 import java.lang.System.Logger.Level;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +27,6 @@ final class MigrationRun {
     /** How long the server may take to say whether the lock is still held. */
     private static final Duration ANSWER = Duration.ofSeconds(5);
 
-    private static final String LOCK_NOT_AVAILABLE = "55P03";
     private static final String IN_TRANSACTION_BLOCK = "25001";
     private static final String SESSION_LOST = "08003";
     private static final String CONNECTION_FAILURE = "08006";
@@ -43,30 +45,72 @@ final class MigrationRun {
         this.listener = listener;
     }
 
-    /** Applies one file, and whatever it takes: again after a lock timeout, to its end after a crash. */
-    void apply(Step step) throws SQLException, InterruptedException {
+    /** Applies files in their order. */
+    List<String> apply(List<Step> steps) throws SQLException, InterruptedException {
+        List<String> applied = new ArrayList<>();
+        for (Step step : steps) {
+            MigrationFile file = step.file();
+            listener.accept(new MigrationEvent.Started(
+                    step.key(),
+                    file.file(),
+                    applied.size() + 1,
+                    file.statements().size()));
+            try {
+                apply(step, applied.size() == steps.size() - 1);
+            } catch (Throwable e) {
+                // What a file without a transaction leaves half done is not to be taken for right.
+                if (file.transactional()) {
+                    rememberAfterFailure(applied, e);
+                }
+                throw e;
+            }
+            applied.add(step.key());
+        }
+        return applied;
+    }
+
+    /** A person will look now: what that one changes by hand is to be seen as such. */
+    private void rememberAfterFailure(List<String> applied, Throwable failure) {
+        if (applied.isEmpty()) {
+            return;
+        }
+        try {
+            script.send(session.fresh());
+            if (lock.isHeld(ANSWER)) {
+                script.send("BEGIN");
+                session.remember(applied.getLast());
+                script.send("COMMIT");
+            }
+        } catch (SQLException | DatabaseException e) {
+            // It is not known then, which is what the database says already.
+            failure.addSuppressed(e);
+        }
+    }
+
+    /** Whatever it takes: again after a lock timeout, to its end after a crash. */
+    private void apply(Step step, boolean last) throws SQLException, InterruptedException {
         requireNoInterrupt();
         long begun = System.nanoTime();
         if (step.file().transactional()) {
-            applyInTransaction(step, begun);
+            applyInTransaction(step, last, begun);
         } else {
-            new LooseMigration(session, limits, this::requireLock).apply(step, begun);
+            new LooseMigration(session, limits, this::requireLock).apply(step, last, begun);
             listener.accept(new MigrationEvent.StatementDone(step.key(), 1, since(begun)));
         }
         listener.accept(new MigrationEvent.Applied(step.key(), since(begun)));
     }
 
-    private void applyInTransaction(Step step, long begun) throws SQLException, InterruptedException {
+    private void applyInTransaction(Step step, boolean last, long begun) throws SQLException, InterruptedException {
         Deadline patience = Deadline.after(limits.retryTimeout());
         Backoff backoff = new Backoff(Duration.ofMillis(100), Duration.ofSeconds(5));
         for (int attempt = 1; ; attempt++) {
             try {
-                attempt(step, begun);
+                attempt(step, last, begun);
                 return;
             } catch (StatementFailure failure) {
                 rollBack(failure.cause);
                 String state = failure.cause.getSQLState();
-                boolean lockConflict = LOCK_NOT_AVAILABLE.equals(state) || SqlState.isRetryable(state);
+                boolean lockConflict = MigrationSession.LOCK_NOT_AVAILABLE.equals(state) || SqlState.isRetryable(state);
                 if (!lockConflict || patience.expired()) {
                     throw failure.exception(step, attempt);
                 }
@@ -90,7 +134,7 @@ final class MigrationRun {
         }
     }
 
-    private void attempt(Step step, long begun) throws StatementFailure, InterruptedException {
+    private void attempt(Step step, boolean last, long begun) throws StatementFailure, InterruptedException {
         MigrationFile file = step.file();
         @Nullable SqlStatement current = null;
         try {
@@ -112,6 +156,9 @@ final class MigrationRun {
             requireLock(file);
             if (!session.history().applied(step.key(), file, since(begun), transaction)) {
                 throw new SQLException("the transaction that the file began in is over, and with it its first part");
+            }
+            if (last) {
+                session.remember(step.key());
             }
             requireNoInterrupt();
             script.send("COMMIT");

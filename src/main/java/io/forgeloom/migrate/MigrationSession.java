@@ -3,6 +3,7 @@ package io.forgeloom.migrate;
 import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
+import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.pg.ScriptSession;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -44,13 +45,17 @@ final class MigrationSession implements AutoCloseable {
     /** Before a file's own statements. */
     static final String AS_CONNECTED = deparsing("RESET %s; ");
 
-    /** One round trip; the inner question is answered before the search path is emptied. */
+    /**
+     * One round trip; the inner question is answered before the search path is emptied. Until something is to be applied,
+     * nothing here is worth a longer wait for a table that others have locked.
+     */
     private static final String OPEN = """
             SELECT f.pid, f.schema, f.path, f.history IS NOT NULL,
                    EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                            WHERE a.attrelid = f.history AND a.attname = 'catalog' AND NOT a.attisdropped),
                    EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname = f.schema),
                    %s
+                   pg_catalog.set_config('lock_timeout', '1s', false),
                    pg_catalog.set_config('idle_session_timeout', ?, false),
                    pg_catalog.set_config('client_connection_check_interval', '1s', false)
             FROM (SELECT t.*, pg_catalog.to_regclass(pg_catalog.format('%%I.forge_system_migrations', t.schema)) AS history
@@ -63,6 +68,14 @@ final class MigrationSession implements AutoCloseable {
             .map(setting -> "pg_catalog.set_config('" + setting.getKey() + "', '" + setting.getValue() + "', false),")
             .collect(Collectors.joining(" ")));
 
+    static final String LOCK_NOT_AVAILABLE = "55P03";
+
+    /** How often the catalog is read before it counts as unreadable. */
+    private static final int READINGS = 10;
+
+    private static final Duration SHORT_PAUSE = Duration.ofMillis(5);
+    private static final Duration LONG_PAUSE = Duration.ofMillis(100);
+
     private final Connection connection;
     private final ScriptSession script;
     private final int pid;
@@ -74,6 +87,8 @@ final class MigrationSession implements AutoCloseable {
     private boolean hasHistory;
 
     private boolean hasCatalog;
+
+    /** Making one that is there needs the right to make one, so that it is not even tried. */
     private final boolean hasSchema;
 
     private MigrationSession(Connection connection, @Nullable Identifier wanted, Duration idleTimeout)
@@ -127,8 +142,8 @@ final class MigrationSession implements AutoCloseable {
 
     /**
      * A process that is frozen or dead does not keep the lock: idle for long, inside of a transaction or outside, ends the
-     * session, and a client that is gone ends its statement within a second. A file's strings mean what the splitter took
-     * them for.
+     * session, and a client that is gone ends its statement within a second. What is done between files waits no longer
+     * than a statement of a file would for what others have locked. A file's strings mean what the splitter took them for.
      */
     private static String fresh(Duration idleTimeout) {
         String idle = " = '" + idleTimeout.toMillis() + "ms'; ";
@@ -136,7 +151,8 @@ final class MigrationSession implements AutoCloseable {
         return "BEGIN; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; DEALLOCATE ALL; DISCARD TEMP;"
                 + " DISCARD SEQUENCES; UNLISTEN *; SET standard_conforming_strings = on; "
                 + deparsing("SET %s = %s; ")
-                + "SET client_connection_check_interval = '1s'; SET transaction_timeout = 0; SET idle_session_timeout"
+                + "SET client_connection_check_interval = '1s'; SET transaction_timeout = 0; SET lock_timeout = '5s'; SET"
+                + " idle_session_timeout"
                 + idle + "SET idle_in_transaction_session_timeout" + idle + "COMMIT; ";
     }
 
@@ -170,9 +186,55 @@ final class MigrationSession implements AutoCloseable {
         return hasHistory ? history.read() : List.of();
     }
 
-    /** What differs from what the last migration left; nothing if that is not known. One round trip. */
-    List<String> differences() throws SQLException {
-        return hasCatalog ? history.differences() : List.of();
+    /**
+     * What differs from what the last migration left; nothing if that is not known. One round trip, unless others change
+     * the catalog while it is read.
+     */
+    List<String> differences() throws SQLException, InterruptedException {
+        Backoff backoff = new Backoff(SHORT_PAUSE, LONG_PAUSE);
+        for (int attempt = 1; hasCatalog; attempt++) {
+            try {
+                return history.differences();
+            } catch (SQLException e) {
+                if (isFinal(e, attempt)) {
+                    throw e;
+                }
+                Thread.sleep(Duration.ofNanos(backoff.nextNanos()));
+            }
+        }
+        return List.of();
+    }
+
+    /**
+     * Writes down what the schema is after a file, in the transaction that is open; needs an empty search path. If others
+     * do not let it be read, then it is not known until the next run: that is no reason to give up the file.
+     */
+    void remember(String key) throws SQLException {
+        for (int attempt = 1; ; attempt++) {
+            script.send("SAVEPOINT forge_fingerprint");
+            try {
+                history.remember(key);
+                return;
+            } catch (SQLException e) {
+                if (!CatalogFingerprint.isPassing(e)) {
+                    throw e;
+                }
+                script.send("ROLLBACK TO SAVEPOINT forge_fingerprint");
+                if (isFinal(e, attempt)) {
+                    Migrator.LOG.log(
+                            System.Logger.Level.WARNING,
+                            "what the schema is after " + key + " could not be written down in " + attempt
+                                    + " attempts, so that changes by hand will not be seen before the next migration: "
+                                    + e.getMessage());
+                    return;
+                }
+            }
+        }
+    }
+
+    /** A lock has been waited for already, and others wait behind that. */
+    private static boolean isFinal(SQLException e, int attempt) {
+        return !CatalogFingerprint.isPassing(e) || attempt == READINGS || LOCK_NOT_AVAILABLE.equals(e.getSQLState());
     }
 
     /**

@@ -67,13 +67,16 @@ class MigratorTest {
                 rows(
                                 server,
                                 "SELECT version, length(checksum), algorithm, state, server_version / 1000,"
-                                        + " duration_ms >= 0 AND applied_by = session_user AND fingerprint ~ '^[0-9a-f]{64}$',"
+                                        + " duration_ms >= 0 AND applied_by = session_user,"
                                         + " applied_at BETWEEN now() - interval '1 min' AND now()"
                                         + " FROM elsewhere.forge_system_migrations ORDER BY applied_at")
                         .subList(0, 2));
         assertEquals(
                 List.of("1"),
-                rows(server, "SELECT count(*) FROM elsewhere.forge_system_migrations WHERE catalog IS NOT NULL"));
+                rows(
+                        server,
+                        "SELECT count(*) FROM elsewhere.forge_system_migrations"
+                                + " WHERE catalog IS NOT NULL AND fingerprint ~ '^[0-9a-f]{64}$'"));
         assertEquals(
                 List.of(),
                 migrate(server, TABLE + ";\nINSERT INTO a VALUES (1);", LOOSE + "VACUUM a")
@@ -222,6 +225,7 @@ class MigratorTest {
     }
 
     @Test
+    @SuppressWarnings("try")
     void roleWithoutRightsIsRefusedWithTheServersWords(TestDatabase server) throws Exception {
         String role = server.name() + "_app";
         server.execute("CREATE ROLE " + role + "; GRANT USAGE ON SCHEMA elsewhere TO " + role);
