@@ -46,7 +46,7 @@ final class MigrationRun {
         if (step.file().transactional()) {
             applyInTransaction(step, begun);
         } else {
-            new LooseMigration(session, limits, this::requireLock).apply(step, begun);
+            new LooseMigration(session, limits, listener, this::requireLock).apply(step, begun);
             listener.accept(new MigrationEvent.StatementDone(step.key(), 1, since(begun)));
         }
         listener.accept(new MigrationEvent.Applied(step.key(), since(begun)));
@@ -189,7 +189,8 @@ final class MigrationRun {
         }
 
         private MigrationException of(Step step, Reason reason, String message) {
-            return MigrationException.ofFile(reason, step.key(), step.file().file(), line(), message, cause);
+            @Nullable String excerpt = statement == null ? null : statement.excerpt(ScriptSession.errorPosition(cause));
+            return MigrationException.ofFile(reason, step.key(), step.file().file(), line(), message, excerpt, cause);
         }
     }
 }

@@ -4,7 +4,6 @@ import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
-import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.lock.AdvisoryLock;
@@ -78,7 +77,11 @@ public final class Migrator {
         this.listener = event -> tell(told, event);
     }
 
-    /** @param primary of which one dedicated connection is taken for each run */
+    /**
+     * Starts a migrator with every default.
+     *
+     * @param primary of which one dedicated connection is taken for each run
+     */
     public static Builder builder(ConnectionPool primary) {
         return new Builder(primary);
     }
@@ -97,7 +100,8 @@ public final class Migrator {
     }
 
     /**
-     * How files and database stand to each other, problems included. Takes no lock and changes nothing; another run may be
+     * How files and database stand to each other, problems included, those of the schema as well unless
+     * {@link SchemaDrift#IGNORE} says not to look. Takes no lock and changes nothing; another run may be
      * under way.
      *
      * @throws MigrationFileException if the files are not what they must be; no connection was taken
@@ -106,7 +110,17 @@ public final class Migrator {
      */
     public MigrationStatus status() {
         List<MigrationList> lists = lists();
-        return inSession(session -> MigrationPlan.of(lists, session.applied()).status());
+        return inSession(session -> status(session, lists));
+    }
+
+    private MigrationStatus status(MigrationSession session, List<MigrationList> lists) throws SQLException {
+        MigrationPlan plan = MigrationPlan.of(lists, session.applied());
+        List<String> differences = drift == SchemaDrift.IGNORE ? List.of() : session.differences();
+        List<String> refusals = new ArrayList<>(drift == SchemaDrift.FAIL ? differences : List.of());
+        for (Step step : plan.steps()) {
+            LooseMigration.refusal(step, session.schema()).ifPresent(refusals::add);
+        }
+        return plan.status(differences, refusals);
     }
 
     private List<MigrationList> lists() {
@@ -128,26 +142,10 @@ public final class Migrator {
             Thread.currentThread().interrupt();
             throw MigrationException.of(Reason.INTERRUPTED, "interrupted; run again: nothing is half done", e);
         } catch (SQLException e) {
-            throw failed(e);
+            throw MigrationException.besideFiles(e);
         } catch (DatabaseException e) {
-            throw failed(e.sqlException());
+            throw MigrationException.besideFiles(e.sqlException());
         }
-    }
-
-    private static MigrationException failed(SQLException e) {
-        String state = e.getSQLState() == null ? "" : " [SQLSTATE " + e.getSQLState() + "]";
-        if (Thread.currentThread().isInterrupted()) {
-            return MigrationException.of(Reason.INTERRUPTED, "interrupted: " + e.getMessage() + state, e);
-        }
-        if (SqlState.isSessionLost(e.getSQLState())) {
-            return MigrationException.of(
-                    Reason.CONNECTION_LOST,
-                    "the session was lost: " + e.getMessage() + state
-                            + "; run again: it goes on where the database stands",
-                    e);
-        }
-        return MigrationException.of(
-                Reason.REFUSED, "the database refused to be prepared or asked: " + e.getMessage() + state, e);
     }
 
     private MigrationResult migrate(MigrationSession session, List<MigrationList> lists, long begun)
