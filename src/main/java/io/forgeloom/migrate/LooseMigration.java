@@ -67,25 +67,30 @@ final class LooseMigration {
                 : Optional.empty();
     }
 
-    void apply(Step step, long begun) throws SQLException {
+    void apply(Step step, boolean last, long begun) throws SQLException {
         SqlStatement statement = step.file().statements().getFirst();
         LooseStatement kind = kind(statement);
         if (step.unfinished() && kind.recovery() == Recovery.ASK) {
             throw failure(step, Reason.UNFINISHED, advice(step, session.schema()), null);
         }
-        script.send(MigrationSession.FRESH);
+        script.send(session.fresh());
         if (!step.unfinished()) {
             session.history().begun(step.key(), step.file());
         }
-        script.send("RESET search_path; SET lock_timeout = "
+        script.send(MigrationSession.AS_CONNECTED + "SET lock_timeout = "
                 + (isConcurrent(kind) ? 0 : limits.lockTimeout().toMillis())
                 + "; SET statement_timeout = " + limits.looseStatementTimeout().toMillis());
         if (!step.unfinished() || !isDone(step, kind)) {
             execute(step, statement, kind);
         }
-        script.send(MigrationSession.FRESH);
+        script.send(session.fresh());
         guard.check();
+        script.send("BEGIN");
         session.history().applied(step.key(), step.file(), MigrationRun.since(begun), null);
+        if (last) {
+            session.remember(step.key());
+        }
+        script.send("COMMIT");
     }
 
     /** What a run that was cut off left behind is taken away, or found to be all there is to do. */
@@ -146,7 +151,7 @@ final class LooseMigration {
                     drop(index);
                 }
             }
-            script.send(MigrationSession.FRESH);
+            script.send(session.fresh());
             session.history().forget(step.key());
             message += "; nothing of this file was applied";
         } catch (SQLException again) {

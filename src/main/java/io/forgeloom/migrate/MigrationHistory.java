@@ -15,14 +15,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The table {@code forge_system_migrations}: what was applied, and what the schema was then. Only who has the lock writes
- * to it. Each row has the fingerprint of the schema after its migration; the newest also has it object by object, so that
- * a difference can be named. Confined to one thread.
+ * to it. One row, the last of a run, has the fingerprint of the schema object by object, so that a difference can be named;
+ * what it says of the schemas that a run works on goes with the run's first file and comes with its last, since a
+ * fingerprint after each would be most of the work in a large schema. Confined to one thread.
  */
 final class MigrationHistory {
 
     /** The table as Forge has it, and our columns, which may be there already. */
     private static final String CREATE = """
-            CREATE SCHEMA IF NOT EXISTS %1$s;
             CREATE TABLE IF NOT EXISTS %1$s.forge_system_migrations (
                 version varchar(255) PRIMARY KEY,
                 applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -41,22 +41,34 @@ final class MigrationHistory {
     private static final String READ = """
             SELECT m.version, m.applied_at, m.checksum, pg_catalog.to_jsonb(m) ->> 'algorithm',
                    pg_catalog.to_jsonb(m) ->> 'state'
-            FROM %s.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
+            FROM %1$s.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
             """;
 
     private static final String BEGIN_LOOSE = """
-            INSERT INTO %s.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
+            INSERT INTO %1$s.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
             VALUES (?, ?, ?, 'running', session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer))
             """;
 
     private static final String FORGET =
-            "DELETE FROM %s.forge_system_migrations WHERE version = ? AND state = 'running'";
+            "DELETE FROM %1$s.forge_system_migrations WHERE version = ? AND state = 'running'";
 
-    /**
-     * One statement for a row that is new and for one that was running. What is known of schemas that were not looked at is
-     * carried over; the notification goes out with the commit. The first parameter is the fingerprint's.
-     */
+    /** For a row that is new and for one that was running. The notification goes out with the commit. */
     private static final String APPLIED = """
+            WITH stale AS (
+                UPDATE %1$s.forge_system_migrations AS m SET catalog = m.catalog - CAST(? AS text[])
+                WHERE pg_catalog.jsonb_exists_any(m.catalog, CAST(? AS text[])))
+            INSERT INTO %1$s.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
+                                                          server_version)
+            SELECT ?, ?, ?, 'applied', ?, session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer)
+            WHERE CAST(pg_catalog.pg_notify('forge_schema_changed', 'migrations_applied') AS text) IS NOT NULL
+              AND (CAST(? AS text) IS NULL OR ? = CAST(pg_catalog.pg_current_xact_id() AS text))
+            ON CONFLICT (version) DO UPDATE
+            SET state = 'applied', applied_at = pg_catalog.now(), duration_ms = EXCLUDED.duration_ms,
+                applied_by = EXCLUDED.applied_by, server_version = EXCLUDED.server_version
+            """;
+
+    /** What is known of schemas that were not looked at is carried over. The first parameter is the fingerprint's. */
+    private static final String REMEMBER = """
             WITH %2$s,
             before AS MATERIALIZED (
                 SELECT m.catalog FROM %1$s.forge_system_migrations AS m WHERE m.catalog IS NOT NULL
@@ -66,19 +78,11 @@ final class MigrationHistory {
             forget AS (
                 UPDATE %1$s.forge_system_migrations AS m SET catalog = NULL
                 WHERE m.catalog IS NOT NULL AND m.version <> CAST(? AS text))
-            INSERT INTO %1$s.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
-                                                          server_version, fingerprint, catalog)
-            SELECT ?, ?, ?, 'applied', ?, session_user,
-                   CAST(pg_catalog.current_setting('server_version_num') AS integer),
-                   pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(CAST(a.catalog AS text), 'UTF8')), 'hex'),
-                   a.catalog
-            FROM after AS a
-            WHERE CAST(pg_catalog.pg_notify('forge_schema_changed', 'migrations_applied') AS text) IS NOT NULL
-              AND (CAST(? AS text) IS NULL OR ? = CAST(pg_catalog.pg_current_xact_id() AS text))
-            ON CONFLICT (version) DO UPDATE
-            SET state = 'applied', applied_at = pg_catalog.now(), duration_ms = EXCLUDED.duration_ms,
-                applied_by = EXCLUDED.applied_by, server_version = EXCLUDED.server_version,
-                fingerprint = EXCLUDED.fingerprint, catalog = EXCLUDED.catalog
+            UPDATE %1$s.forge_system_migrations AS h
+            SET catalog = a.catalog,
+                fingerprint = pg_catalog.encode(
+                    pg_catalog.sha256(pg_catalog.convert_to(CAST(a.catalog AS text), 'UTF8')), 'hex')
+            FROM after AS a WHERE h.version = ?
             """;
 
     /** What differs, ten objects at most; nothing for a schema that was not looked at, or by another major version. */
@@ -116,14 +120,19 @@ final class MigrationHistory {
         this.fingerprinted = connection.createArrayOf("text", fingerprinted);
     }
 
+    /** With the schema, the fingerprint and its form as JSON where the template has them. */
+    private String sql(String template) {
+        return template.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
+    }
+
     /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
     String creation() {
-        return CREATE.formatted(schema);
+        return sql(CREATE);
     }
 
     /** All rows. The table must be there. */
     List<AppliedMigration> read() throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(READ.formatted(schema));
+        try (PreparedStatement statement = connection.prepareStatement(sql(READ));
                 ResultSet row = statement.executeQuery()) {
             List<AppliedMigration> rows = new ArrayList<>();
             while (row.next()) {
@@ -141,7 +150,7 @@ final class MigrationHistory {
 
     /** Before a migration without a transaction. */
     void begun(String key, MigrationFile file) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(BEGIN_LOOSE.formatted(schema))) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(BEGIN_LOOSE))) {
             statement.setString(1, key);
             statement.setString(2, file.checksum());
             statement.setString(3, MigrationText.ALGORITHM);
@@ -151,23 +160,22 @@ final class MigrationHistory {
 
     /** After a migration without a transaction that has left nothing behind. */
     void forget(String key) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(FORGET.formatted(schema))) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(FORGET))) {
             statement.setString(1, key);
             statement.executeUpdate();
         }
     }
 
     /**
-     * Writes the row of a file and the fingerprint; needs an empty search path.
+     * Writes the row of a file; what is known of the schema counts no more until {@link #remember}.
      *
      * @param transaction the transaction that it must be part of; null for whichever it is
      * @return false if it is another transaction
      */
     boolean applied(String key, MigrationFile file, Duration took, @Nullable String transaction) throws SQLException {
-        String sql = APPLIED.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(APPLIED))) {
             statement.setArray(1, fingerprinted);
-            statement.setString(2, key);
+            statement.setArray(2, fingerprinted);
             statement.setString(3, key);
             statement.setString(4, file.checksum());
             statement.setString(5, MigrationText.ALGORITHM);
@@ -179,12 +187,27 @@ final class MigrationHistory {
     }
 
     /**
+     * Writes down in its row what the schema is after a file; needs an empty search path.
+     *
+     * @throws SQLException also one that {@link CatalogFingerprint#isPassing passes}
+     */
+    void remember(String key) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql(REMEMBER))) {
+            statement.setArray(1, fingerprinted);
+            statement.setString(2, key);
+            statement.setString(3, key);
+            statement.executeUpdate();
+        }
+    }
+
+    /**
      * What in the schema is not as the last migration left it, ten objects at most, in the order of their names; needs an
      * empty search path and a table with our columns.
+     *
+     * @throws SQLException also one that {@link CatalogFingerprint#isPassing passes}
      */
     List<String> differences() throws SQLException {
-        String sql = DIFFERENCES.formatted(schema, CatalogFingerprint.LIVE.strip());
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql(DIFFERENCES))) {
             statement.setArray(1, fingerprinted);
             try (ResultSet row = statement.executeQuery()) {
                 List<String> differences = new ArrayList<>();

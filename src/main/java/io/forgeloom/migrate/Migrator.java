@@ -4,11 +4,7 @@ import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
-import io.forgeloom.internal.concurrent.Backoff;
-import io.forgeloom.internal.concurrent.Deadline;
-import io.forgeloom.lock.AdvisoryLock;
 import io.forgeloom.lock.HeldLock;
-import io.forgeloom.lock.LockHolder;
 import io.forgeloom.lock.LockId;
 import io.forgeloom.migrate.MigrationException.Reason;
 import io.forgeloom.migrate.MigrationPlan.Step;
@@ -20,7 +16,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -47,17 +42,6 @@ public final class Migrator {
     /** Forge's: "FORGE". */
     static final LockId LOCK = LockId.of(0x46_4F52_4745L);
 
-    private static final Duration FIRST_POLL = Duration.ofMillis(50);
-
-    /** So that the last of many starts returns well within a second of the winner's last commit. */
-    private static final Duration LONGEST_POLL = Duration.ofMillis(500);
-
-    /** After {@link #PATIENT}: the lock is held for a long migration, and nobody needs to be quick. */
-    private static final Duration PATIENT_POLL = Duration.ofSeconds(2);
-
-    private static final Duration PATIENT = Duration.ofMinutes(1);
-    private static final Duration WARN_INTERVAL = Duration.ofSeconds(30);
-
     private final ConnectionPool pool;
     private final Map<String, MigrationSource> sources;
     private final MigrationSource system;
@@ -78,7 +62,7 @@ public final class Migrator {
     }
 
     /**
-     * Starts a migrator with every default.
+     * Options first, then {@link Builder#build}.
      *
      * @param primary of which one dedicated connection is taken for each run
      */
@@ -113,9 +97,10 @@ public final class Migrator {
         return inSession(session -> status(session, lists));
     }
 
-    private MigrationStatus status(MigrationSession session, List<MigrationList> lists) throws SQLException {
+    private MigrationStatus status(MigrationSession session, List<MigrationList> lists)
+            throws SQLException, InterruptedException {
         MigrationPlan plan = MigrationPlan.of(lists, session.applied());
-        List<String> differences = drift == SchemaDrift.IGNORE ? List.of() : session.differences();
+        List<String> differences = differences(session);
         List<String> refusals = new ArrayList<>(drift == SchemaDrift.FAIL ? differences : List.of());
         for (Step step : plan.steps()) {
             LooseMigration.refusal(step, session.schema()).ifPresent(refusals::add);
@@ -136,7 +121,7 @@ public final class Migrator {
     }
 
     private <T> T inSession(Work<T> work) {
-        try (MigrationSession session = MigrationSession.open(pool, schema)) {
+        try (MigrationSession session = MigrationSession.open(pool, schema, limits.idleTimeout())) {
             return work.in(session);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -154,9 +139,16 @@ public final class Migrator {
         List<String> applied = List.of();
         List<String> differences;
         // Most starts find nothing to do, and take no lock for it.
-        @Nullable HeldLock lock = plan.steps().isEmpty() ? null : lock(session, lists);
+        @Nullable
+        HeldLock lock = plan.steps().isEmpty()
+                ? null
+                : new LockWait(session, limits, listener)
+                        .takeUnless(() -> MigrationPlan.of(lists, session.applied())
+                                .requireSound()
+                                .steps()
+                                .isEmpty());
         if (lock == null) {
-            differences = drift == SchemaDrift.IGNORE ? List.of() : report(session.differences());
+            differences = report(differences(session));
             if (!plan.steps().isEmpty()) {
                 // Another run did it meanwhile.
                 plan = MigrationPlan.of(lists, session.applied());
@@ -166,7 +158,7 @@ public final class Migrator {
                 requireOneSession(session, lock);
                 session.prepare();
                 plan = MigrationPlan.of(lists, session.applied()).requireSound();
-                differences = drift == SchemaDrift.IGNORE ? List.of() : report(session.differences());
+                differences = report(differences(session));
                 applied = apply(session, lock, plan);
             }
         }
@@ -176,7 +168,6 @@ public final class Migrator {
     private List<String> apply(MigrationSession session, HeldLock lock, MigrationPlan plan)
             throws SQLException, InterruptedException {
         List<Step> steps = plan.steps();
-        List<String> applied = new ArrayList<>();
         if (!steps.isEmpty()) {
             listener.accept(new MigrationEvent.Planned(
                     steps.size(),
@@ -184,17 +175,26 @@ public final class Migrator {
                             .mapToInt(step -> step.file().statements().size())
                             .sum()));
         }
-        MigrationRun run = new MigrationRun(session, lock, limits, listener);
-        for (Step step : steps) {
-            listener.accept(new MigrationEvent.Started(
-                    step.key(),
-                    step.file().file(),
-                    applied.size() + 1,
-                    step.file().statements().size()));
-            run.apply(step);
-            applied.add(step.key());
+        return new MigrationRun(session, lock, limits, listener).apply(steps);
+    }
+
+    private List<String> differences(MigrationSession session) throws SQLException, InterruptedException {
+        if (drift == SchemaDrift.IGNORE) {
+            return List.of();
         }
-        return applied;
+        try {
+            return session.differences();
+        } catch (SQLException e) {
+            // Who wants only to be warned is not kept from starting by what others do.
+            if (drift == SchemaDrift.FAIL || !CatalogFingerprint.isPassing(e)) {
+                throw e;
+            }
+            LOG.log(
+                    Level.WARNING,
+                    "the schema was not compared with what the last migration left, since others were changing or"
+                            + " locking it: " + e.getMessage());
+            return List.of();
+        }
     }
 
     private List<String> report(List<String> differences) {
@@ -206,58 +206,6 @@ public final class Migrator {
             listener.accept(new MigrationEvent.SchemaChanged(difference));
         }
         return differences;
-    }
-
-    // ---- the lock ----
-
-    /** The lock, or null as soon as nothing is pending any more. */
-    private @Nullable HeldLock lock(MigrationSession session, List<MigrationList> lists)
-            throws SQLException, InterruptedException {
-        long begun = System.nanoTime();
-        Deadline deadline = Deadline.after(limits.lockWait());
-        Backoff backoff = new Backoff(FIRST_POLL, LONGEST_POLL);
-        Deadline nextWarning = Deadline.after(Duration.ZERO);
-        while (true) {
-            Optional<HeldLock> lock = AdvisoryLock.tryAcquire(session.connection(), LOCK);
-            if (lock.isPresent()) {
-                return lock.get();
-            }
-            if (MigrationPlan.of(lists, session.applied())
-                    .requireSound()
-                    .steps()
-                    .isEmpty()) {
-                return null;
-            }
-            Duration waited = MigrationRun.since(begun);
-            if (nextWarning.expired() || deadline.expired()) {
-                @Nullable
-                LockHolder holder =
-                        AdvisoryLock.holder(session.connection(), LOCK).orElse(null);
-                warnOrGiveUp(holder, waited, deadline);
-                nextWarning = Deadline.after(WARN_INTERVAL);
-            }
-            Duration poll = waited.compareTo(PATIENT) < 0 ? Duration.ofNanos(backoff.nextNanos()) : PATIENT_POLL;
-            Thread.sleep(poll.compareTo(deadline.remaining()) < 0 ? poll : deadline.remaining());
-        }
-    }
-
-    private void warnOrGiveUp(@Nullable LockHolder holder, Duration waited, Deadline deadline) {
-        String who = holder == null ? "a session that has just let it go" : holder.toString();
-        if (deadline.expired()) {
-            throw MigrationException.of(
-                    Reason.LOCKED,
-                    "waited " + waited.toMillis() + " ms (lockWait "
-                            + limits.lockWait().toMillis()
-                            + " ms) for the lock of the migrations, " + LOCK + ", which is held by " + who
-                            + "; if that one hangs, end it with SELECT pg_terminate_backend("
-                            + (holder == null ? "pid" : holder.pid()) + ")",
-                    null);
-        }
-        LOG.log(
-                Level.WARNING,
-                "waiting " + waited.toMillis() + " ms of " + limits.lockWait().toMillis()
-                        + " for the lock of the migrations, held by " + who);
-        listener.accept(new MigrationEvent.Waiting(holder, waited));
     }
 
     /** A pooler could send the lock and the work to two sessions. */
@@ -288,6 +236,7 @@ public final class Migrator {
         private Duration retryTimeout = MigrationLimits.DEFAULT.retryTimeout();
         private Duration statementTimeout = MigrationLimits.DEFAULT.statementTimeout();
         private Duration looseStatementTimeout = MigrationLimits.DEFAULT.looseStatementTimeout();
+        private Duration idleTimeout = MigrationLimits.DEFAULT.idleTimeout();
         private SchemaDrift drift = SchemaDrift.WARN;
         private Consumer<MigrationEvent> listener = event -> {};
 
@@ -368,6 +317,12 @@ public final class Migrator {
             return this;
         }
 
+        /** For tests of a process that is frozen, which cannot wait for a minute. */
+        Builder idleTimeout(Duration idleTimeout) {
+            this.idleTimeout = idleTimeout;
+            return this;
+        }
+
         /** What to do about a schema that was changed by hand. Defaults to {@link SchemaDrift#WARN}. */
         public Builder schemaDrift(SchemaDrift drift) {
             this.drift = Objects.requireNonNull(drift, "schemaDrift");
@@ -390,7 +345,8 @@ public final class Migrator {
         }
 
         private MigrationLimits limits() {
-            return new MigrationLimits(lockWait, lockTimeout, retryTimeout, statementTimeout, looseStatementTimeout);
+            return new MigrationLimits(
+                    lockWait, lockTimeout, retryTimeout, statementTimeout, looseStatementTimeout, idleTimeout);
         }
     }
 }

@@ -1,0 +1,225 @@
+package io.forgeloom.migrate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.database.Database;
+import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.migrate.MigratorStarter.Start;
+import io.forgeloom.testing.SharedServer;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.TestProcess;
+import io.forgeloom.testing.ThreadLeaks;
+import io.forgeloom.testing.WithDatabase;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every node of a deployment migrates at its start, at the same moment. */
+@ExtendWith(ThreadLeaks.class)
+class MigratorClusterTest {
+
+    private static final int THREADS = 32;
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+
+    @TempDir
+    Path folder;
+
+    @Test
+    @Timeout(60)
+    void manyStartersTogetherApplyEachFileOnce() throws Exception {
+        startTogether(1, 2, 3_000);
+    }
+
+    @Test
+    @Tag("long")
+    @Timeout(600)
+    void manyStartersTogetherApplyEachFileOnceEachTime() throws Exception {
+        startTogether(20, 8, 1_000);
+    }
+
+    private void startTogether(int runs, int processes, long latest) throws Exception {
+        List<TestDatabase> databases = new ArrayList<>();
+        List<TestProcess> started = new ArrayList<>();
+        try {
+            List<String> arguments = new ArrayList<>(List.of(folder.toString()));
+            for (int i = 0; i < runs; i++) {
+                databases.add(TestDatabase.on(SharedServer.get()));
+                arguments.add(databases.getLast().url());
+            }
+            for (int i = 0; i < processes; i++) {
+                started.add(TestProcess.of(MigratorStarter.class)
+                        .jvmOptions("-Xmx128m", "-XX:TieredStopAtLevel=1")
+                        .arguments(arguments.toArray(String[]::new))
+                        .start());
+            }
+            for (TestProcess process : started) {
+                process.awaitLine("ready"::equals, LIMIT);
+            }
+            List<Long> late = new ArrayList<>();
+            for (int run = 1; run <= runs; run++) {
+                late.addAll(oneRun(databases.get(run - 1), run, started));
+            }
+            late.sort(null);
+            System.out.println("figure: " + runs + " runs of " + THREADS + " threads and " + processes
+                    + " processes: returned after the last commit (or after their own start, if later): median "
+                    + late.get(late.size() / 2) + " ms, p95 " + late.get(late.size() * 95 / 100) + " ms, last "
+                    + late.getLast() + " ms");
+            assertTrue(late.getLast() <= latest, "the last returned " + late.getLast() + " ms after the last commit");
+        } finally {
+            started.forEach(TestProcess::close);
+            for (TestDatabase database : databases) {
+                database.close();
+            }
+        }
+    }
+
+    private List<Long> oneRun(TestDatabase database, int run, List<TestProcess> processes) throws Exception {
+        ConcurrentLinkedQueue<Start> starts = new ConcurrentLinkedQueue<>();
+        ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
+        CountDownLatch go = new CountDownLatch(1);
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 1; i <= THREADS; i++) {
+            String name = "thread-" + i;
+            threads.add(Thread.ofVirtual().name("starter-" + i).start(() -> {
+                try {
+                    go.await();
+                    starts.add(MigratorStarter.start(name, database.url()));
+                } catch (Throwable e) {
+                    failures.add(e);
+                }
+            }));
+        }
+        Files.createFile(folder.resolve("go-" + run));
+        go.countDown();
+        int most = 0;
+        for (Thread thread : threads) {
+            while (!thread.join(Duration.ofMillis(20))) {
+                most = Math.max(most, database.connections().size());
+            }
+        }
+        for (TestProcess process : processes) {
+            String line = process.awaitLine(text -> text.startsWith("run " + run + " "), LIMIT);
+            starts.add(Start.parse("process " + process.pid(), line));
+        }
+        assertEquals(List.of(), List.copyOf(failures));
+        assertEquals(THREADS + processes.size(), starts.size());
+        assertAppliedOnce(database, starts);
+        Instant last =
+                starts.stream().map(Start::lastCommit).max(Instant::compareTo).orElseThrow();
+        System.out.println("figure: run " + run + ": " + most + " sessions at most, the last file applied "
+                + Duration.between(
+                                starts.stream()
+                                        .map(Start::begun)
+                                        .min(Instant::compareTo)
+                                        .orElseThrow(),
+                                last)
+                        .toMillis()
+                + " ms after the first start, by "
+                + starts.stream().filter(start -> start.applied() > 0).count()
+                + " starter(s)");
+        return starts.stream().map(start -> start.lateMillis(last)).toList();
+    }
+
+    private static void assertAppliedOnce(TestDatabase database, Iterable<Start> starts) throws SQLException {
+        int applied = 0;
+        for (Start start : starts) {
+            applied += start.applied();
+        }
+        // The system's own files, too.
+        String rows = database.query("SELECT count(*) FROM elsewhere.forge_system_migrations WHERE state = 'applied'");
+        assertEquals(rows, Integer.toString(applied));
+        int marks = MigratorStarter.FILES - 1;
+        assertEquals(
+                marks + " " + marks,
+                database.query("SELECT count(*) || ' ' || count(DISTINCT file) FROM elsewhere.mark"));
+        assertEquals("1", database.query("SELECT count(DISTINCT pid) FROM elsewhere.mark"));
+        assertEquals("0", database.query("SELECT count(*) FROM pg_index WHERE NOT indisvalid"));
+        assertEquals("0", database.query("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"));
+    }
+
+    /** The fingerprint reads a catalog that other sessions write to. */
+    @Test
+    @Timeout(60)
+    @WithDatabase
+    void startersDoNotMindAnApplicationThatMakesAndDropsThings(TestDatabase database) throws Exception {
+        churned(database, Duration.ofSeconds(2));
+    }
+
+    @Test
+    @Timeout(120)
+    @Tag("long")
+    @WithDatabase
+    void startersDoNotMindAnApplicationThatMakesAndDropsThingsForLong(TestDatabase database) throws Exception {
+        churned(database, Duration.ofSeconds(30));
+    }
+
+    private static void churned(TestDatabase database, Duration duration) throws Exception {
+        MigratorStarter.start("first", database.url());
+        AtomicBoolean over = new AtomicBoolean();
+        ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            String name = "e" + i;
+            threads.add(Thread.ofPlatform().name("churn-" + i).start(() -> churn(database, name, over, failures)));
+        }
+        long end = System.nanoTime() + duration.toNanos();
+        int looks = 0;
+        int files = 1;
+        Map<String, String> texts = new java.util.TreeMap<>();
+        try (Database db =
+                Database.open(DatabaseConfig.builder(database.url()).poolSize(2).build())) {
+            while (System.nanoTime() < end) {
+                if (looks % 10 == 0) {
+                    texts.put(
+                            "%04d_more.sql".formatted(files++), "CREATE TABLE more" + files + " (id int PRIMARY KEY)");
+                }
+                Migrator.builder(db.primary())
+                        .named("churn", MigrationSource.list(texts))
+                        .migrations(MigrationSource.list(MigratorStarter.files()))
+                        .build()
+                        .migrate();
+                looks++;
+            }
+        } finally {
+            over.set(true);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+        }
+        assertEquals(List.of(), List.copyOf(failures));
+        System.out.println("figure: " + looks + " runs beside DDL of others, " + files + " files");
+        assertTrue(looks > 5, "only " + looks);
+    }
+
+    private static void churn(
+            TestDatabase database, String name, AtomicBoolean over, ConcurrentLinkedQueue<Throwable> failures) {
+        try (var connection = database.connect();
+                var statement = connection.createStatement()) {
+            while (!over.get()) {
+                statement.execute("CREATE TABLE " + name + " (id serial PRIMARY KEY, n int CHECK (n > 0))");
+                statement.execute("CREATE INDEX " + name + "_n ON " + name + " (n)");
+                statement.execute("CREATE VIEW v" + name + " AS SELECT id FROM " + name);
+                statement.execute("CREATE FUNCTION f" + name + "() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+                statement.execute("DROP FUNCTION f" + name + "()");
+                statement.execute("DROP VIEW v" + name);
+                statement.execute("DROP TABLE " + name);
+            }
+        } catch (SQLException e) {
+            failures.add(e);
+        }
+    }
+}
