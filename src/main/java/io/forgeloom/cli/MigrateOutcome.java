@@ -1,5 +1,8 @@
 package io.forgeloom.cli;
 
+import io.forgeloom.migrate.MigrationException;
+import io.forgeloom.migrate.MigrationException.Reason;
+import io.forgeloom.migrate.MigrationFileException;
 import io.forgeloom.migrate.MigrationStatus;
 import java.time.Duration;
 import java.util.List;
@@ -36,6 +39,13 @@ record MigrateOutcome(
 
     boolean ok() {
         return problems.isEmpty();
+    }
+
+    /** Whether nothing was begun, for the files or for what they were held against. */
+    boolean refused() {
+        return cause instanceof MigrationFileException
+                || (cause instanceof MigrationException migration
+                        && (migration.reason() == Reason.DIVERGED || migration.reason() == Reason.SCHEMA_CHANGED));
     }
 
     /**

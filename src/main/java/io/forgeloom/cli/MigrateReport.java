@@ -128,12 +128,12 @@ final class MigrateReport {
         if (problems.isEmpty()) {
             return;
         }
-        if (problems.size() > 1 || mode != Mode.RUN) {
-            err.println("forge: " + (mode == Mode.RUN ? "refused; nothing was applied:" : "a run would be refused:"));
+        boolean headed = mode != Mode.RUN || outcome.refused();
+        if (headed) {
+            err.println("forge: " + (mode == Mode.RUN ? "nothing was applied:" : "a run would be refused:"));
         }
         for (Problem problem : problems) {
-            boolean alone = problems.size() == 1 && mode == Mode.RUN;
-            err.println((alone ? "forge: " : "  ") + indented(problem.toString()));
+            err.println((headed ? "  " : "forge: ") + indented(problem.toString()));
             if (problem.excerpt() != null) {
                 err.println("  " + indented(problem.excerpt()));
             }
