@@ -158,7 +158,9 @@ final class MigrateTask implements Runnable {
         }
         // The text begins with the place.
         String place = file + (e.line() > 0 ? ":" + e.line() : "") + ": ";
-        return new Problem(e.version(), file, e.line(), text.substring(place.length()), null, e.excerpt());
+        // How an interrupt ends a wait for the server is the driver's affair, and reads like a fault of the network.
+        String what = e.reason() == Reason.INTERRUPTED ? "interrupted" : text.substring(place.length());
+        return new Problem(e.version(), file, e.line(), what, null, e.excerpt());
     }
 
     private void add(Finding finding, Throwable thrown) {

@@ -249,7 +249,11 @@ class MigrateCommandTest {
         assertHas(warned.out(), "changed by hand: " + change);
         ForgeRun failed = migrate(database, "--drift", "fail");
         assertEquals(1, failed.exitCode());
-        assertHas(failed.err(), "forge: nothing was applied:", "  " + change, "→ put it back, or accept what is there: --drift warn");
+        assertHas(
+                failed.err(),
+                "forge: nothing was applied:",
+                "  " + change,
+                "→ put it back, or accept what is there: --drift warn");
         assertEquals(1, migrate(database, "--status", "--drift=fail").exitCode());
         ForgeRun status = migrate(database, "--status");
         assertEquals(0, status.exitCode());
