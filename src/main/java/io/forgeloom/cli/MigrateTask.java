@@ -130,7 +130,12 @@ final class MigrateTask implements Runnable {
             if (e.reason() == Reason.SCHEMA_CHANGED) {
                 Problem last = problems.removeLast();
                 problems.add(new Problem(
-                        null, null, 0, last.text(), "put it back, or accept what is there: --drift warn", null));
+                        null,
+                        null,
+                        0,
+                        last.text(),
+                        "put it back, or accept it: the next migration that is applied with --drift warn takes it for right",
+                        null));
             }
         }
         if (mode == Mode.RUN && statusAfterwards && !(cause instanceof MigrationFileException) && !interrupted) {

@@ -27,6 +27,7 @@ final class LooseMigration {
     }
 
     private static final String UNDEFINED_OBJECT = "42704";
+    private static final String DUPLICATE = "42P07";
 
     /** In the schema of the table, since an index has that of its table; its name folded and cut as the server does. */
     private static final String INDEX = """
@@ -145,7 +146,8 @@ final class LooseMigration {
             return failure(step, Reason.STATEMENT_FAILED, position, message + "; " + advice(step, session.schema()), e);
         }
         try {
-            if (kind.index() != null) {
+            // One of that name was there before: it is not ours to take away.
+            if (kind.index() != null && !DUPLICATE.equals(state)) {
                 @Nullable Index index = indexOf(kind);
                 if (index != null && !index.valid) {
                     drop(index);
@@ -192,11 +194,12 @@ final class LooseMigration {
         }
     }
 
+    /** The first remedy also forgets what the schema was: nobody else has looked since. */
     private static String advice(Step step, Identifier schema) {
         String table = schema.quoted() + ".forge_system_migrations";
         String key = "'" + step.key() + "'";
         return "it was begun and cannot be run again unseen; look what it did. If all of it: UPDATE " + table
-                + " SET state = 'applied' WHERE version = " + key
+                + " SET state = 'applied', catalog = NULL WHERE version = " + key + " OR catalog IS NOT NULL"
                 + "; if nothing, or what is left was taken back: DELETE FROM "
                 + table + " WHERE version = " + key + "; then run again";
     }

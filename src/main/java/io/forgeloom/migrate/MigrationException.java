@@ -70,7 +70,7 @@ public final class MigrationException extends ForgeException {
     static MigrationException schemaChanged(List<String> differences) {
         String message = "nothing was applied, because the schema is not what the last migration left:\n"
                 + String.join("\n", differences)
-                + "\nput it back, or accept it by running once with SchemaDrift.WARN (--drift warn)";
+                + "\nput it back, or accept it: the next migration that is applied with SchemaDrift.WARN takes it for right";
         return new MigrationException(Reason.SCHEMA_CHANGED, message, differences, null, null, 0, null, null);
     }
 

@@ -23,11 +23,11 @@ final class MigrationHistory {
 
     /** The table as Forge has it, and our columns, which may be there already. */
     private static final String CREATE = """
-            CREATE TABLE IF NOT EXISTS %1$s.forge_system_migrations (
+            CREATE TABLE IF NOT EXISTS {schema}.forge_system_migrations (
                 version varchar(255) PRIMARY KEY,
                 applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
                 checksum varchar(64));
-            ALTER TABLE %1$s.forge_system_migrations
+            ALTER TABLE {schema}.forge_system_migrations
                 ADD COLUMN IF NOT EXISTS algorithm text,
                 ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'applied' CHECK (state IN ('running', 'applied')),
                 ADD COLUMN IF NOT EXISTS duration_ms bigint,
@@ -41,23 +41,23 @@ final class MigrationHistory {
     private static final String READ = """
             SELECT m.version, m.applied_at, m.checksum, pg_catalog.to_jsonb(m) ->> 'algorithm',
                    pg_catalog.to_jsonb(m) ->> 'state'
-            FROM %1$s.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
+            FROM {schema}.forge_system_migrations AS m ORDER BY m.version COLLATE "C"
             """;
 
     private static final String BEGIN_LOOSE = """
-            INSERT INTO %1$s.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
+            INSERT INTO {schema}.forge_system_migrations (version, checksum, algorithm, state, applied_by, server_version)
             VALUES (?, ?, ?, 'running', session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer))
             """;
 
     private static final String FORGET =
-            "DELETE FROM %1$s.forge_system_migrations WHERE version = ? AND state = 'running'";
+            "DELETE FROM {schema}.forge_system_migrations WHERE version = ? AND state = 'running'";
 
     /** For a row that is new and for one that was running. The notification goes out with the commit. */
     private static final String APPLIED = """
             WITH stale AS (
-                UPDATE %1$s.forge_system_migrations AS m SET catalog = m.catalog - CAST(? AS text[])
+                UPDATE {schema}.forge_system_migrations AS m SET catalog = m.catalog - CAST(? AS text[])
                 WHERE pg_catalog.jsonb_exists_any(m.catalog, CAST(? AS text[])))
-            INSERT INTO %1$s.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
+            INSERT INTO {schema}.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
                                                           server_version)
             SELECT ?, ?, ?, 'applied', ?, session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer)
             WHERE CAST(pg_catalog.pg_notify('forge_schema_changed', 'migrations_applied') AS text) IS NOT NULL
@@ -69,16 +69,16 @@ final class MigrationHistory {
 
     /** What is known of schemas that were not looked at is carried over. The first parameter is the fingerprint's. */
     private static final String REMEMBER = """
-            WITH %2$s,
+            WITH {live},
             before AS MATERIALIZED (
-                SELECT m.catalog FROM %1$s.forge_system_migrations AS m WHERE m.catalog IS NOT NULL
+                SELECT m.catalog FROM {schema}.forge_system_migrations AS m WHERE m.catalog IS NOT NULL
                 ORDER BY m.applied_at DESC LIMIT 1),
             after AS MATERIALIZED (
-                SELECT COALESCE((SELECT b.catalog FROM before AS b), '{}') || %3$s AS catalog),
+                SELECT COALESCE((SELECT b.catalog FROM before AS b), '{}') || {json} AS catalog),
             forget AS (
-                UPDATE %1$s.forge_system_migrations AS m SET catalog = NULL
+                UPDATE {schema}.forge_system_migrations AS m SET catalog = NULL
                 WHERE m.catalog IS NOT NULL AND m.version <> CAST(? AS text))
-            UPDATE %1$s.forge_system_migrations AS h
+            UPDATE {schema}.forge_system_migrations AS h
             SET catalog = a.catalog,
                 fingerprint = pg_catalog.encode(
                     pg_catalog.sha256(pg_catalog.convert_to(CAST(a.catalog AS text), 'UTF8')), 'hex')
@@ -87,15 +87,15 @@ final class MigrationHistory {
 
     /** What differs, ten objects at most; nothing for a schema that was not looked at, or by another major version. */
     private static final String DIFFERENCES = """
-            WITH %2$s,
+            WITH {live},
             stored AS MATERIALIZED (
                 SELECT n.key AS schema, o.key AS object, o.value AS hash, m.version
-                FROM %1$s.forge_system_migrations AS m
+                FROM {schema}.forge_system_migrations AS m
                 CROSS JOIN LATERAL pg_catalog.jsonb_each(m.catalog) AS n
                 CROSS JOIN LATERAL pg_catalog.jsonb_each_text(n.value) AS o
                 WHERE m.server_version / 10000 = CAST(pg_catalog.current_setting('server_version_num') AS integer) / 10000),
             known AS MATERIALIZED (
-                SELECT s.nspname AS schema, m.version FROM %1$s.forge_system_migrations AS m
+                SELECT s.nspname AS schema, m.version FROM {schema}.forge_system_migrations AS m
                 JOIN scope AS s ON pg_catalog.jsonb_exists(m.catalog, s.nspname)
                 WHERE m.server_version / 10000 = CAST(pg_catalog.current_setting('server_version_num') AS integer) / 10000)
             SELECT k.schema, COALESCE(l.object, t.object), l.hash IS NULL, t.hash IS NULL, k.version
@@ -120,14 +120,19 @@ final class MigrationHistory {
         this.fingerprinted = connection.createArrayOf("text", fingerprinted);
     }
 
-    /** With the schema, the fingerprint and its form as JSON where the template has them. */
     private String sql(String template) {
-        return template.formatted(schema, CatalogFingerprint.LIVE.strip(), CatalogFingerprint.AS_JSON.strip());
+        return template.replace("{live}", CatalogFingerprint.LIVE.strip())
+                .replace("{json}", CatalogFingerprint.AS_JSON.strip())
+                .replace("{schema}", schema);
     }
 
-    /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
-    String creation() {
-        return sql(CREATE);
+    /**
+     * The statements that make the table, or bring one of Forge's up to date.
+     *
+     * @param withSchema whether the schema is to be made, too, for which even IF NOT EXISTS needs a right on the database
+     */
+    String creation(boolean withSchema) {
+        return (withSchema ? "CREATE SCHEMA IF NOT EXISTS " + schema + "; " : "") + sql(CREATE);
     }
 
     /** All rows. The table must be there. */

@@ -101,9 +101,15 @@ final class MigrationPlan {
     private void addApplied(MigrationList list, MigrationFile file, AppliedMigration row) {
         boolean same = row.hasChecksum(file.checksum());
         if (!same) {
-            problems.add(row.key() + " was changed after it had been applied: applied " + row.checksumText() + ", file "
-                    + file.checksum() + " (" + MigrationText.ALGORITHM + "); restore " + file.file()
-                    + ", and put the change into a new file");
+            String found = row.checksumText() + ", file " + file.checksum() + " (" + MigrationText.ALGORITHM + ")";
+            String when = row.running() ? "an earlier run had begun it: " : "it had been applied: applied ";
+            problems.add(
+                    MigrationText.ALGORITHM.equals(row.algorithm())
+                            ? row.key() + " was changed after " + when + found + "; restore " + file.file()
+                                    + ", and put the change into a new file"
+                            : row.key() + " was applied by another program, whose checksum does not compare: applied "
+                                    + found + "; if " + file.file() + " is what was applied, set checksum and algorithm"
+                                    + " of that row to those of the file");
         }
         if (row.running() && same) {
             steps.add(new Step(list, file, true));
@@ -128,7 +134,7 @@ final class MigrationPlan {
     /** 0 for a version that none of our names could have. */
     private static int numberOf(String version) {
         String name = version.startsWith(MigrationList.SYSTEM_PREFIX)
-                ? version.substring(MigrationList.SYSTEM_PREFIX.length() + 1)
+                ? version.substring(Math.min(MigrationList.SYSTEM_PREFIX.length() + 1, version.length()))
                 : version;
         int digits = 0;
         while (digits < name.length() && Character.isDigit(name.charAt(digits))) {

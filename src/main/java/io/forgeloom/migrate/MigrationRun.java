@@ -13,6 +13,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,8 @@ final class MigrationRun {
     private static final Duration ANSWER = Duration.ofSeconds(5);
 
     private static final String IN_TRANSACTION_BLOCK = "25001";
+    private static final String SESSION_LOST = "08003";
+    private static final String CONNECTION_FAILURE = "08006";
 
     private final MigrationSession session;
     private final ScriptSession script;
@@ -83,6 +86,7 @@ final class MigrationRun {
 
     /** Whatever it takes: again after a lock timeout, to its end after a crash. */
     private void apply(Step step, boolean last) throws SQLException, InterruptedException {
+        requireNoInterrupt();
         long begun = System.nanoTime();
         if (step.file().transactional()) {
             applyInTransaction(step, last, begun);
@@ -101,7 +105,7 @@ final class MigrationRun {
                 attempt(step, last, begun);
                 return;
             } catch (StatementFailure failure) {
-                rollBack(failure);
+                rollBack(failure.cause);
                 String state = failure.cause.getSQLState();
                 boolean lockConflict = MigrationSession.LOCK_NOT_AVAILABLE.equals(state) || SqlState.isRetryable(state);
                 if (!lockConflict || patience.expired()) {
@@ -120,7 +124,14 @@ final class MigrationRun {
         }
     }
 
-    private void attempt(Step step, boolean last, long begun) throws StatementFailure {
+    /** The socket of a platform thread does not feel an interrupt, so it is asked for between statements. */
+    private static void requireNoInterrupt() throws InterruptedException {
+        if (Thread.interrupted()) {
+            throw new InterruptedException();
+        }
+    }
+
+    private void attempt(Step step, boolean last, long begun) throws StatementFailure, InterruptedException {
         MigrationFile file = step.file();
         @Nullable SqlStatement current = null;
         try {
@@ -129,6 +140,7 @@ final class MigrationRun {
                             + timeouts() + "SELECT pg_catalog.pg_current_xact_id()")
                     .getFirst();
             for (int i = 0; i < file.statements().size(); i++) {
+                requireNoInterrupt();
                 current = file.statements().get(i);
                 long started = System.nanoTime();
                 script.send(current.text());
@@ -138,16 +150,21 @@ final class MigrationRun {
             current = null;
             // A role that the file took on may not write the history.
             script.send("RESET SESSION AUTHORIZATION; RESET ROLE; " + MigrationSession.DEPARSE_LOCALLY + timeouts());
-            requireLock();
+            requireLock(file);
             if (!session.history().applied(step.key(), file, since(begun), transaction)) {
                 throw new SQLException("the transaction that the file began in is over, and with it its first part");
             }
             if (last) {
                 session.remember(step.key());
             }
+            requireNoInterrupt();
             script.send("COMMIT");
         } catch (SQLException e) {
             throw new StatementFailure(current, e);
+        } catch (InterruptedException e) {
+            // Before the lock is given back.
+            rollBack(e);
+            throw e;
         }
     }
 
@@ -176,18 +193,35 @@ final class MigrationRun {
         }
     }
 
+    /** Whoever finds the lock lost has lost the session, too: {@link HeldLock} ends it. */
     private void requireLock() throws SQLException {
         if (!lock.isHeld(ANSWER)) {
-            throw new SQLException(
-                    "the lock of the migrations was lost on the way, perhaps by" + " pg_advisory_unlock_all in a file");
+            throw new SQLException("the lock of the migrations was lost on the way", SESSION_LOST);
         }
     }
 
-    private void rollBack(StatementFailure failure) {
+    /** As above; a file that gives the lock back by itself would do so again in the next run. */
+    private void requireLock(MigrationFile file) throws StatementFailure, SQLException {
+        try {
+            requireLock();
+        } catch (SQLException e) {
+            for (SqlStatement statement : file.statements()) {
+                if (statement.text().toLowerCase(Locale.ROOT).contains("pg_advisory_unlock")) {
+                    throw new StatementFailure(
+                            statement,
+                            new SQLException(
+                                    "pg_advisory_unlock here gave back the lock of the migrations: leave that out"));
+                }
+            }
+            throw e;
+        }
+    }
+
+    private void rollBack(Exception because) {
         try {
             script.send("ROLLBACK");
         } catch (SQLException e) {
-            failure.cause.addSuppressed(e);
+            because.addSuppressed(e);
         }
     }
 
@@ -223,6 +257,10 @@ final class MigrationRun {
             String message = cause.getMessage() + (state == null ? "" : " [SQLSTATE " + state + "]");
             if (Thread.currentThread().isInterrupted()) {
                 return of(step, Reason.INTERRUPTED, "interrupted: " + message);
+            }
+            if (statement != null && CONNECTION_FAILURE.equals(state) && cause.getCause() == null) {
+                // Not the network's: the driver ends a session whose DateStyle or encoding it cannot read.
+                return of(step, Reason.STATEMENT_FAILED, message + "; nothing of this file was applied");
             }
             if (SqlState.isSessionLost(state)) {
                 // A COMMIT whose answer is lost may have happened; the history knows, and the next run reads it.

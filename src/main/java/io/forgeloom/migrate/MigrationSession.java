@@ -45,18 +45,23 @@ final class MigrationSession implements AutoCloseable {
     /** Before a file's own statements. */
     static final String AS_CONNECTED = deparsing("RESET %s; ");
 
-    /** One round trip; the inner question is answered before the search path is emptied. */
+    /**
+     * One round trip; the inner question is answered before the search path is emptied. Until something is to be applied,
+     * nothing here is worth a longer wait for a table that others have locked.
+     */
     private static final String OPEN = """
             SELECT f.pid, f.schema, f.path, f.history IS NOT NULL,
                    EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                            WHERE a.attrelid = f.history AND a.attname = 'catalog' AND NOT a.attisdropped),
-                   pg_catalog.to_regnamespace(pg_catalog.quote_ident(f.schema)) IS NOT NULL,
+                   EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname = f.schema),
                    %s
-                   pg_catalog.set_config('lock_timeout', '5s', false),
+                   pg_catalog.set_config('lock_timeout', '1s', false),
                    pg_catalog.set_config('idle_session_timeout', ?, false),
                    pg_catalog.set_config('client_connection_check_interval', '1s', false)
             FROM (SELECT t.*, pg_catalog.to_regclass(pg_catalog.format('%%I.forge_system_migrations', t.schema)) AS history
-                  FROM (SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_schemas(false) AS path,
+                  FROM (SELECT pg_catalog.pg_backend_pid() AS pid,
+                               ARRAY(SELECT p.name FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS p (name)
+                                     WHERE NOT pg_catalog.starts_with(CAST(p.name AS text), 'pg_')) AS path,
                                COALESCE(CAST(? AS text), pg_catalog.current_schema()) AS schema OFFSET 0) AS t
                   OFFSET 0) AS f
             """.formatted(DEPARSING.entrySet().stream()
@@ -232,13 +237,16 @@ final class MigrationSession implements AutoCloseable {
         return !CatalogFingerprint.isPassing(e) || attempt == READINGS || LOCK_NOT_AVAILABLE.equals(e.getSQLState());
     }
 
-    /** Makes the table, or extends it; whoever has the lock. */
-    void prepare() throws SQLException {
+    /**
+     * Makes the table, or extends it; whoever has the lock.
+     *
+     * @param lockTimeout how long others may have to wait behind this where the table is in use
+     */
+    void prepare(Duration lockTimeout) throws SQLException {
         if (!hasCatalog) {
             // One message is one transaction.
-            script.send("SET client_min_messages = warning; "
-                    + (hasSchema ? "" : "CREATE SCHEMA IF NOT EXISTS " + schema.quoted() + "; ")
-                    + history.creation());
+            script.send("SET client_min_messages = warning; SET lock_timeout = " + lockTimeout.toMillis() + "; "
+                    + history.creation(!hasSchema));
             hasHistory = true;
             hasCatalog = true;
         }

@@ -1,5 +1,6 @@
 package io.forgeloom.migrate;
 
+import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
@@ -62,7 +63,7 @@ public final class Migrator {
     }
 
     /**
-     * Options first, then {@link Builder#build}.
+     * Options first, then {@link Builder#build()}.
      *
      * @param primary of which one dedicated connection is taken for each run
      */
@@ -100,7 +101,8 @@ public final class Migrator {
     private MigrationStatus status(MigrationSession session, List<MigrationList> lists)
             throws SQLException, InterruptedException {
         MigrationPlan plan = MigrationPlan.of(lists, session.applied());
-        List<String> differences = differences(session);
+        boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
+        List<String> differences = unfinished ? List.of() : differences(session);
         List<String> refusals = new ArrayList<>(drift == SchemaDrift.FAIL ? differences : List.of());
         for (Step step : plan.steps()) {
             LooseMigration.refusal(step, session.schema()).ifPresent(refusals::add);
@@ -126,6 +128,11 @@ public final class Migrator {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw MigrationException.of(Reason.INTERRUPTED, "interrupted; run again: nothing is half done", e);
+        } catch (AcquireException e) {
+            if (e.reason() == AcquireException.Reason.INTERRUPTED) {
+                throw MigrationException.of(Reason.INTERRUPTED, "interrupted before it began; run again", e);
+            }
+            throw e;
         } catch (SQLException e) {
             throw MigrationException.besideFiles(e);
         } catch (DatabaseException e) {
@@ -156,9 +163,11 @@ public final class Migrator {
         } else {
             try (lock) {
                 requireOneSession(session, lock);
-                session.prepare();
+                session.prepare(limits.lockTimeout());
                 plan = MigrationPlan.of(lists, session.applied()).requireSound();
-                differences = report(differences(session));
+                // What an unfinished file has done so far is no change by hand, and is not told apart from one.
+                boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
+                differences = unfinished ? List.of() : report(differences(session));
                 applied = apply(session, lock, plan);
             }
         }
@@ -185,14 +194,16 @@ public final class Migrator {
         try {
             return session.differences();
         } catch (SQLException e) {
-            // Who wants only to be warned is not kept from starting by what others do.
-            if (drift == SchemaDrift.FAIL || !CatalogFingerprint.isPassing(e)) {
+            if (!CatalogFingerprint.isPassing(e)) {
                 throw e;
             }
-            LOG.log(
-                    Level.WARNING,
-                    "the schema was not compared with what the last migration left, since others were changing or"
-                            + " locking it: " + e.getMessage());
+            String message = "the schema could not be compared with what the last migration left, since others were"
+                    + " changing or locking it: " + e.getMessage();
+            // Who wants only to be warned is not kept from starting by what others do.
+            if (drift == SchemaDrift.FAIL) {
+                throw MigrationException.of(Reason.REFUSED, message + "; nothing was applied; run again", e);
+            }
+            LOG.log(Level.WARNING, message);
             return List.of();
         }
     }

@@ -23,6 +23,8 @@
  *       borders.
  *   <li>All that is wrong with the files, or between the files and the history, is told at once, before anything is
  *       applied.
+ *   <li>What others do to the schema meanwhile, or have locked of it, neither fails a start that has nothing to apply nor
+ *       holds it up for longer than a second, unless it asked for {@link io.forgeloom.migrate.SchemaDrift#FAIL}.
  *   <li>The checksum is of what runs: SHA-256 of the text without byte order mark and with LF for CRLF.
  * </ul>
  *

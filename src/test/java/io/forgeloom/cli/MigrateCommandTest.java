@@ -253,7 +253,7 @@ class MigrateCommandTest {
                 failed.err(),
                 "forge: nothing was applied:",
                 "  " + change,
-                "→ put it back, or accept what is there: --drift warn");
+                "→ put it back, or accept it: the next migration that is applied with --drift warn takes it for right");
         assertEquals(1, migrate(database, "--status", "--drift=fail").exitCode());
         ForgeRun status = migrate(database, "--status");
         assertEquals(0, status.exitCode());

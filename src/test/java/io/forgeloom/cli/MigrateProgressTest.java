@@ -83,11 +83,12 @@ class MigrateProgressTest {
     @Test
     void narrowTerminalNeverWraps() {
         for (int columns = 1; columns <= 80; columns++) {
+            int width = columns;
             written.getBuffer().setLength(0);
             run(progress(columns, false));
             screen().stream()
                     .filter(line -> !line.startsWith("[1/2]"))
-                    .forEach(line -> assertTrue(line.length() < columns, line));
+                    .forEach(line -> assertTrue(line.length() < width, line));
         }
     }
 

@@ -1,7 +1,6 @@
 package io.forgeloom.database;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -115,16 +114,44 @@ class ConnectionPoolFaultTest {
 
     @Test
     @SuppressWarnings("try") // the close is what is under test
-    void aHungConnectCostsOneOpenerAndAReturnedConnectionServesTheWaiter(TestDatabase server) throws Exception {
+    void aHungConnectCostsOneSlotAndTheOthersServeEveryone(TestDatabase server) throws Exception {
+        int size = 5;
         try (FaultyLink link = FaultyLink.to(server);
-                Database db = Database.open(
-                        config(link, 5).connectTimeout(Duration.ofSeconds(20)).build())) {
-            Connection held = db.primary().acquire();
+                Database db = Database.open(config(link, size)
+                        .connectTimeout(Duration.ofSeconds(20))
+                        .build())) {
+            List<Connection> held = new ArrayList<>();
+            for (int i = 1; i < size; i++) {
+                held.add(db.primary().acquire());
+            }
             link.blackhole(false, true);
             Thread waiter = Thread.ofVirtual().name("waiter").start(() -> db.withConnection(c -> ping(c)));
-            Await.until("a connect that hangs", () -> db.primary().stats().connecting() == 1 && link.accepted() == 2);
-            held.close();
-            assertTrue(waiter.join(SOON), "the waiter did not take the connection that came back");
+            Await.until(
+                    "a connect that hangs", () -> db.primary().stats().connecting() == 1 && link.accepted() == size);
+            for (Connection connection : held) {
+                connection.close();
+            }
+            assertTrue(waiter.join(SOON), "the waiter did not take a connection that came back");
+            AtomicInteger served = new AtomicInteger();
+            AtomicLong longest = new AtomicLong();
+            join(start(40, "user", () -> {
+                for (int i = 0; i < 25; i++) {
+                    long begin = System.nanoTime();
+                    db.withConnection(c -> {
+                        longest.accumulateAndGet(System.nanoTime() - begin, Math::max);
+                        served.incrementAndGet();
+                        return ping(c);
+                    });
+                }
+            }));
+            PoolStats stats = db.primary().stats();
+            System.out.println("figure: hung connect cost " + stats.connecting() + " of " + size + " slots; the other "
+                    + stats.total() + " served 40 users " + served + " times, longest wait " + longest.get() / 1_000_000
+                    + " ms, while connectTimeout is 20000 ms");
+            assertEquals(1, stats.connecting(), stats.toString());
+            assertEquals(size - 1, stats.idle(), stats.toString());
+            assertEquals(size, link.accepted(), "connects, that which hangs among them");
+            assertTrue(longest.get() < 2_000_000_000L, "longest wait " + longest.get() / 1_000_000 + " ms");
             // The close interrupts the hung connect rather than to wait for its 20 s.
             long begin = System.nanoTime();
             db.close();
@@ -264,54 +291,6 @@ class ConnectionPoolFaultTest {
     }
 
     @Test
-    void closeWaitsForThoseAtWorkThenAbortsThemAndWakesTheWaiters(TestDatabase server) throws Exception {
-        Database db = Database.open(DatabaseConfig.builder(server.url())
-                .poolSize(2)
-                .closeTimeout(Duration.ofMillis(300))
-                .build());
-        CountDownLatch atWork = new CountDownLatch(2);
-        List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
-        List<Thread> users = start(12, "user", () -> {
-            try {
-                db.withConnection(c -> {
-                    atWork.countDown();
-                    try (Statement statement = c.createStatement()) {
-                        return statement.execute("SELECT pg_sleep(30)");
-                    }
-                });
-            } catch (RuntimeException e) {
-                failures.add(e);
-            }
-        });
-        atWork.await();
-        Await.until("ten waiters", () -> db.primary().stats().waiting() == 10);
-        long begin = System.nanoTime();
-        db.close();
-        long tookMillis = (System.nanoTime() - begin) / 1_000_000;
-        join(users);
-        assertTrue(tookMillis >= 290 && tookMillis < 1_300, "took " + tookMillis + " ms");
-        assertEquals(12, failures.size());
-        assertEquals(
-                10,
-                failures.stream()
-                        .filter(e -> e instanceof AcquireException a && a.reason() == AcquireException.Reason.CLOSED)
-                        .count());
-    }
-
-    @Test
-    void healthOfASilentServerIsAnAnswerInTime(TestDatabase server) throws Exception {
-        try (FaultyLink link = FaultyLink.to(server);
-                Database db = Database.open(
-                        config(link, 2).closeTimeout(Duration.ZERO).build())) {
-            link.blackhole(true, true);
-            long begin = System.nanoTime();
-            DatabaseHealth health = db.health();
-            assertTrue(System.nanoTime() - begin < 4_000_000_000L);
-            assertFalse(health.isReady(), health.toString());
-        }
-    }
-
-    @Test
     void permitsAndConnectionsAreConservedUnderRandomFaults(TestDatabase server) throws Exception {
         conserve(server, 42, Duration.ofSeconds(2));
     }
@@ -339,6 +318,7 @@ class ConnectionPoolFaultTest {
                 long now = System.nanoTime();
                 return now < end || (now < last && (successes.get() <= ENOUGH || failures.get() == 0));
             };
+            int faults = 0;
             AtomicInteger most = new AtomicInteger();
             AtomicInteger inside = new AtomicInteger();
             List<Thread> users = start(64, "user", () -> {
@@ -360,7 +340,7 @@ class ConnectionPoolFaultTest {
                     }
                 }
             });
-            while (goesOn.getAsBoolean()) {
+            for (; goesOn.getAsBoolean(); faults++) {
                 switch (random.nextInt(3)) {
                     case 0 -> link.cut();
                     case 1 -> users.get(random.nextInt(users.size())).interrupt();
@@ -384,6 +364,10 @@ class ConnectionPoolFaultTest {
                 all.add(db.primary().acquire());
             }
             PoolStats stats = db.primary().stats();
+            System.out.println("figure: random faults for " + length.toSeconds() + " s, seed " + seed + ": " + successes
+                    + " transactions, " + failures + " failed, " + faults + " faults, sessions " + stats.opened()
+                    + " opened and " + stats.closed() + " closed, at most " + most + " of " + size
+                    + " places in use at once, " + (size - stats.active()) + " lost");
             assertEquals(size, stats.active(), "seed " + seed + ": " + stats);
             assertEquals(0, stats.waiting(), stats.toString());
             assertInstanceOf(

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.parallel.ExecutionMode.CONCURRENT;
 
 import io.forgeloom.error.DatabaseException;
 import io.forgeloom.testing.FaultyLink;
@@ -24,9 +25,14 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Execution;
 import org.postgresql.PGConnection;
 
-/** Networks that swallow bytes without a word, on default settings; and queries that are merely slow. */
+/**
+ * Networks that swallow bytes without a word, on default settings; and queries that are merely slow. Side by side, each on
+ * a link and in a database of its own: what they do is to wait for the seconds that a silence takes. (The class must not say
+ * it for them: other classes would run beside it.)
+ */
 @Timeout(60)
 @WithDatabase
 @ExtendWith(ThreadLeaks.class)
@@ -66,6 +72,7 @@ class DeadNetworkTest {
     }
 
     @Test
+    @Execution(CONCURRENT)
     void usersInQueriesAreFreedAndTheirPlacesWorkAgain(TestDatabase server) throws Exception {
         int size = 16;
         try (FaultyLink link = FaultyLink.to(server);
@@ -116,6 +123,7 @@ class DeadNetworkTest {
     }
 
     @Test
+    @Execution(CONCURRENT)
     void deadFreeSessionsCostOneWaitAltogether(TestDatabase server) throws Exception {
         int size = 16;
         try (FaultyLink link = FaultyLink.to(server);
@@ -142,6 +150,7 @@ class DeadNetworkTest {
     }
 
     @Test
+    @Execution(CONCURRENT)
     void whatIsSlowAndAliveIsNotCut(TestDatabase server) throws Exception {
         // Three seconds are two looks at each: after one second of silence, and after two.
         try (FaultyLink link = FaultyLink.to(server);
@@ -197,6 +206,7 @@ class DeadNetworkTest {
     }
 
     @Test
+    @Execution(CONCURRENT)
     void aLostAnswerIsNoticedInTheMiddle(TestDatabase server) throws Exception {
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(config(link, 2))) {
@@ -219,6 +229,7 @@ class DeadNetworkTest {
     }
 
     @Test
+    @Execution(CONCURRENT)
     void withoutAnAnswerNothingIsCut(TestDatabase server) throws Exception {
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(config(link, 2))) {
@@ -236,6 +247,23 @@ class DeadNetworkTest {
             link.heal();
             assertTrue(user.join(SOON), "not asked again");
             assertEquals(1, failures.size());
+        }
+    }
+
+    @Test
+    @Execution(CONCURRENT)
+    @WithDatabase(expectNoConnections = true)
+    void healthOfASilentServerIsAnAnswerInTime(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(DatabaseConfig.builder(link.url())
+                        .poolSize(2)
+                        .closeTimeout(Duration.ZERO)
+                        .build())) {
+            link.blackhole(true, true);
+            long begin = System.nanoTime();
+            DatabaseHealth health = db.health();
+            assertTrue(System.nanoTime() - begin < 4_000_000_000L);
+            assertFalse(health.isReady(), health.toString());
         }
     }
 }

@@ -62,7 +62,9 @@ final class PoolContractRun implements AutoCloseable {
 
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Pattern CHECK = Pattern.compile("([a-z]+)(=|<=|>=)([0-9]+)");
-    private static final String TABLE = "public.contract";
+
+    /** Made by the first `begin` of a case; whoever uses the database for another case drops it. */
+    static final String TABLE = "public.contract";
 
     private final Case contract;
     private final TestServer server;

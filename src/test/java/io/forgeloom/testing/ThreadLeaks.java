@@ -6,17 +6,21 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Fails a test that leaves a thread of the product behind, one whose name starts with {@code forgeloom-}: register it
  * with {@code @ExtendWith(ThreadLeaks.class)}. Safe for use by many threads.
  *
+ * <p>Of tests that run side by side, the last one looks for all: before, a thread may be another's.
+ *
  * <p>Virtual threads are in no thread group. The JDK's own registry has them; the thread dump that is made from it would
  * do, but on JDK 25.0.3 it kills the JVM now and then if a virtual thread ends at that moment.
  */
-public final class ThreadLeaks implements AfterEachCallback {
+public final class ThreadLeaks implements AfterEachCallback, AfterAllCallback {
 
     private static final String OURS = "forgeloom-";
     private static final String CONTAINERS = "jdk.internal.vm.ThreadContainer";
@@ -24,6 +28,13 @@ public final class ThreadLeaks implements AfterEachCallback {
 
     @Override
     public void afterEach(ExtensionContext context) throws InterruptedException {
+        if (context.getExecutionMode() != ExecutionMode.CONCURRENT) {
+            assertNone(PATIENCE);
+        }
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) throws InterruptedException {
         assertNone(PATIENCE);
     }
 
