@@ -54,8 +54,16 @@ final class MigrationPlan {
         return entries.size() - steps.size();
     }
 
-    MigrationStatus status() {
-        return new MigrationStatus(entries, problems);
+    /**
+     * As it is told to people.
+     *
+     * @param schemaChanges see there
+     * @param refusals what else a run would stop at
+     */
+    MigrationStatus status(List<String> schemaChanges, List<String> refusals) {
+        List<String> all = new ArrayList<>(problems);
+        all.addAll(refusals);
+        return new MigrationStatus(entries, schemaChanges, all);
     }
 
     /** Throws if the database has not just the beginning of each list. */
@@ -119,7 +127,8 @@ final class MigrationPlan {
         } else {
             problems.add(row.key() + " is applied, and its file is missing here: restore it");
         }
-        entries.add(new Entry(list.name(), version, State.SOURCE_MISSING, null, null, row.checksum(), row.appliedAt()));
+        entries.add(
+                new Entry(list.name(), version, State.SOURCE_MISSING, null, 0, null, row.checksum(), row.appliedAt()));
     }
 
     /** 0 for a version that none of our names could have. */
@@ -140,6 +149,7 @@ final class MigrationPlan {
                 file.version(),
                 state,
                 file.file(),
+                file.statements().size(),
                 file.checksum(),
                 row == null ? null : row.checksum(),
                 row == null ? null : row.appliedAt());

@@ -94,7 +94,7 @@ final class MigrationRun {
         if (step.file().transactional()) {
             applyInTransaction(step, last, begun);
         } else {
-            new LooseMigration(session, limits, this::requireLock).apply(step, last, begun);
+            new LooseMigration(session, limits, listener, this::requireLock).apply(step, last, begun);
             listener.accept(new MigrationEvent.StatementDone(step.key(), 1, since(begun)));
         }
         listener.accept(new MigrationEvent.Applied(step.key(), since(begun)));
@@ -277,7 +277,8 @@ final class MigrationRun {
         }
 
         private MigrationException of(Step step, Reason reason, String message) {
-            return MigrationException.ofFile(reason, step.key(), step.file().file(), line(), message, cause);
+            @Nullable String excerpt = statement == null ? null : statement.excerpt(ScriptSession.errorPosition(cause));
+            return MigrationException.ofFile(reason, step.key(), step.file().file(), line(), message, excerpt, cause);
         }
     }
 }

@@ -85,7 +85,8 @@ public final class Migrator {
     }
 
     /**
-     * How files and database stand to each other, problems included. Takes no lock and changes nothing; another run may be
+     * How files and database stand to each other, problems included, those of the schema as well unless
+     * {@link SchemaDrift#IGNORE} says not to look. Takes no lock and changes nothing; another run may be
      * under way.
      *
      * @throws MigrationFileException if the files are not what they must be; no connection was taken
@@ -94,7 +95,19 @@ public final class Migrator {
      */
     public MigrationStatus status() {
         List<MigrationList> lists = lists();
-        return inSession(session -> MigrationPlan.of(lists, session.applied()).status());
+        return inSession(session -> status(session, lists));
+    }
+
+    private MigrationStatus status(MigrationSession session, List<MigrationList> lists)
+            throws SQLException, InterruptedException {
+        MigrationPlan plan = MigrationPlan.of(lists, session.applied());
+        boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
+        List<String> differences = unfinished ? List.of() : differences(session);
+        List<String> refusals = new ArrayList<>(drift == SchemaDrift.FAIL ? differences : List.of());
+        for (Step step : plan.steps()) {
+            LooseMigration.refusal(step, session.schema()).ifPresent(refusals::add);
+        }
+        return plan.status(differences, refusals);
     }
 
     private List<MigrationList> lists() {
@@ -140,7 +153,7 @@ public final class Migrator {
                                 .steps()
                                 .isEmpty());
         if (lock == null) {
-            differences = differences(session);
+            differences = report(differences(session));
             if (!plan.steps().isEmpty()) {
                 // Another run did it meanwhile.
                 plan = MigrationPlan.of(lists, session.applied());
@@ -152,7 +165,7 @@ public final class Migrator {
                 plan = MigrationPlan.of(lists, session.applied()).requireSound();
                 // What an unfinished file has done so far is no change by hand, and is not told apart from one.
                 boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
-                differences = unfinished ? List.of() : differences(session);
+                differences = unfinished ? List.of() : report(differences(session));
                 applied = apply(session, lock, plan);
             }
         }
@@ -176,9 +189,8 @@ public final class Migrator {
         if (drift == SchemaDrift.IGNORE) {
             return List.of();
         }
-        List<String> differences;
         try {
-            differences = session.differences();
+            return session.differences();
         } catch (SQLException e) {
             if (!CatalogFingerprint.isPassing(e)) {
                 throw e;
@@ -192,7 +204,6 @@ public final class Migrator {
             LOG.log(Level.WARNING, message);
             return List.of();
         }
-        return report(differences);
     }
 
     private List<String> report(List<String> differences) {
