@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Every node of a deployment migrates at its start, at the same moment. */
 @ExtendWith(ThreadLeaks.class)
-class MigratorClusterTest {
+class MigratorStartersTest {
 
     private static final int THREADS = 32;
     private static final Duration LIMIT = Duration.ofSeconds(60);
