@@ -2,9 +2,11 @@ package io.forgeloom.cli;
 
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.ForgeException;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.OutputStreamWriter;
-import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.util.List;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -58,8 +60,8 @@ public final class ForgeCommand {
         // Its warnings reach the command as events, which it shows beside its bar.
         MIGRATE_LOGGER.setLevel(Level.SEVERE);
         CommandLine commandLine = commandLine(Surroundings.ofThisProcess());
-        commandLine.setOut(writer(System.out));
-        commandLine.setErr(writer(System.err));
+        commandLine.setOut(writer(FileDescriptor.out, System.out.charset()));
+        commandLine.setErr(writer(FileDescriptor.err, System.err.charset()));
         System.exit(commandLine.execute(args));
     }
 
@@ -68,6 +70,8 @@ public final class ForgeCommand {
                 .addSubcommand(new DoctorCommand(surroundings))
                 .addSubcommand(new StatusCommand(surroundings))
                 .addSubcommand(new MigrateCommand(surroundings))
+                .addSubcommand(new ListenCommand(surroundings))
+                .addSubcommand(new NotifyCommand(surroundings))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 // A password may begin with an @.
                 .setExpandAtFiles(false)
@@ -140,8 +144,8 @@ public final class ForgeCommand {
         return ExitCode.SOFTWARE;
     }
 
-    /** In the encoding that the stream was made for. */
-    private static PrintWriter writer(PrintStream stream) {
-        return new PrintWriter(new OutputStreamWriter(stream, stream.charset()), true);
+    /** Not by {@link System#out}, which keeps to itself that nobody reads any more. */
+    private static PrintWriter writer(FileDescriptor file, Charset charset) {
+        return new PrintWriter(new OutputStreamWriter(new FileOutputStream(file), charset), true);
     }
 }

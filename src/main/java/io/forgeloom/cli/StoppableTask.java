@@ -7,7 +7,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * Work on a virtual thread, which SIGINT and SIGTERM interrupt: there, unlike on the thread of {@code main}, an interrupt
  * ends a wait for the server as well. The JVM then stays until {@link #close}, so that whatever is to be said is said;
- * its exit code is the signal's. Confined to one thread.
+ * its exit code is the signal's, unless a signal is how the work is meant to end. Confined to one thread.
  */
 final class StoppableTask implements AutoCloseable {
 
@@ -19,6 +19,9 @@ final class StoppableTask implements AutoCloseable {
     private final Thread worker;
     private final Thread signal;
     private final CountDownLatch closed = new CountDownLatch(1);
+
+    /** Read by the hook after {@code closed}. */
+    private volatile boolean success;
 
     private StoppableTask(String name, Runnable work) {
         this.worker = Thread.ofVirtual().name(name).unstarted(work);
@@ -55,6 +58,11 @@ final class StoppableTask implements AutoCloseable {
         }
     }
 
+    /** The work has ended as it should: if a signal ended it, the JVM's exit code is 0 all the same. */
+    void signalIsSuccess() {
+        success = true;
+    }
+
     /** Lets the JVM end. */
     @Override
     public void close() {
@@ -70,7 +78,10 @@ final class StoppableTask implements AutoCloseable {
     private void stop() {
         worker.interrupt();
         try {
-            closed.await(LAST_WORDS.toNanos(), TimeUnit.NANOSECONDS);
+            if (closed.await(LAST_WORDS.toNanos(), TimeUnit.NANOSECONDS) && success) {
+                // The only way to end with a code of one's own from here; all has been closed and said.
+                Runtime.getRuntime().halt(0);
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -13,6 +13,9 @@
  * {@link io.forgeloom.cli.PrimaryMark}. {@code forge migrate} applies migrations:
  * {@link io.forgeloom.cli.MigrateCommand} reads the command line, {@link io.forgeloom.cli.MigrateTask} does it,
  * {@link io.forgeloom.cli.MigrateProgress} shows how it goes on and {@link io.forgeloom.cli.MigrateReport} how it ended.
+ * {@code forge listen} shows what is sent to channels: {@link io.forgeloom.cli.ListenCommand},
+ * {@link io.forgeloom.cli.ListenTask} and {@link io.forgeloom.cli.DeliveryLine}; {@code forge notify} sends:
+ * {@link io.forgeloom.cli.NotifyCommand}.
  *
  * <h2>Guarantees</h2>
  * <ul>
@@ -29,12 +32,14 @@
  * <h2>Threads</h2>
  * <p>A virtual thread {@code forgeloom-doctor-ROLE} or {@code forgeloom-status-ROLE} for each server, which ends with the
  * command; {@code forgeloom-migrate}, which SIGINT and SIGTERM interrupt through the shutdown hook
- * {@code forgeloom-migrate-signal}.
+ * {@code forgeloom-migrate-signal}; {@code forgeloom-listen} likewise, for which a signal is the usual end.
  *
  * <h2>Example</h2>
  * <pre>{@code
  * forge doctor --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app --json
+ * forge listen --url postgres://app@db.example.com/app orders prices --json
  * forge migrate --url postgres://owner@db.example.com/app --dir migrations
+ * forge notify --url postgres://app@db.example.com/app orders 42
  * forge status --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app
  * }</pre>
  */

@@ -35,6 +35,11 @@ class ForgeCommandTest {
         ForgeRun migrate = ForgeRun.of("migrate", "--help");
         assertEquals(0, migrate.exitCode());
         assertTrue(migrate.out().lines().allMatch(line -> line.length() <= 80), migrate.out());
+        for (String command : new String[] {"listen", "notify"}) {
+            ForgeRun help = ForgeRun.of(command, "--help");
+            assertEquals(0, help.exitCode());
+            assertTrue(help.out().lines().allMatch(line -> line.length() <= 80), help.out());
+        }
         assertTrue(ForgeRun.of("--help").out().startsWith("Usage: forge "));
     }
 
@@ -96,6 +101,13 @@ class ForgeCommandTest {
                 "migrate --url hunter2",
                 "migrate --dir --url=hunter2",
                 "migrate --url postgres://app:hunter2@db:notaport/app",
+                "listen postgres://app:hunter2@db/app",
+                "listen --url postgres://db/app postgres://app:hunter2@db/app",
+                "listen --url --json=hunter2",
+                "listen --password=hunter2 orders",
+                "notify jdbc:postgresql://db/app?password=hunter2 1",
+                "notify --url postgres://db/app orders 1 hunter2",
+                "notify --url hunter2 orders 1",
                 "status postgres://app:hunter2@db/app",
                 "status --password=hunter2",
                 "status --url postgres://app:hunter2@db:notaport/app",

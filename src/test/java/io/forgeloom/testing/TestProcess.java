@@ -44,10 +44,10 @@ public final class TestProcess implements AutoCloseable {
     private final List<String> errorLines = new ArrayList<>();
     private boolean outputEnded;
 
-    private TestProcess(String name, Process process) {
+    private TestProcess(String name, Process process, int readLines) {
         this.name = name;
         this.process = process;
-        reader = Thread.ofVirtual().name("test-process-out-" + process.pid()).start(this::readOutput);
+        reader = Thread.ofVirtual().name("test-process-out-" + process.pid()).start(() -> readOutput(readLines));
         errorReader =
                 Thread.ofVirtual().name("test-process-err-" + process.pid()).start(this::readErrors);
     }
@@ -159,8 +159,8 @@ public final class TestProcess implements AutoCloseable {
         }
     }
 
-    private void readOutput() {
-        read(process.inputReader(StandardCharsets.UTF_8), lines);
+    private void readOutput(int most) {
+        read(process.inputReader(StandardCharsets.UTF_8), lines, most);
         lock.lock();
         try {
             outputEnded = true;
@@ -171,12 +171,16 @@ public final class TestProcess implements AutoCloseable {
     }
 
     private void readErrors() {
-        read(process.errorReader(StandardCharsets.UTF_8), errorLines);
+        read(process.errorReader(StandardCharsets.UTF_8), errorLines, Integer.MAX_VALUE);
     }
 
-    private void read(BufferedReader from, List<String> to) {
+    private void read(BufferedReader from, List<String> to, int most) {
         try (from) {
-            for (String line = from.readLine(); line != null; line = from.readLine()) {
+            for (int i = 0; i < most; i++) {
+                String line = from.readLine();
+                if (line == null) {
+                    return;
+                }
                 lock.lock();
                 try {
                     to.add(line);
@@ -196,6 +200,7 @@ public final class TestProcess implements AutoCloseable {
         private final List<String> jvmOptions = new ArrayList<>();
         private final List<String> arguments = new ArrayList<>();
         private final Map<String, String> environment = new LinkedHashMap<>();
+        private int readLines = Integer.MAX_VALUE;
 
         private Builder(Class<?> main) {
             this.main = main;
@@ -219,6 +224,12 @@ public final class TestProcess implements AutoCloseable {
             return this;
         }
 
+        /** Closes its standard output after so many lines, as {@code head} does. Defaults to reading all. */
+        public Builder readLines(int most) {
+            readLines = most;
+            return this;
+        }
+
         /** Starts it. */
         public TestProcess start() {
             List<String> command = new ArrayList<>();
@@ -228,7 +239,7 @@ public final class TestProcess implements AutoCloseable {
             command.addAll(arguments);
             ProcessBuilder process = new ProcessBuilder(command).redirectInput(new File("/dev/null"));
             process.environment().putAll(environment);
-            return new TestProcess(main.getSimpleName(), ProcessGuard.start("KILL", process));
+            return new TestProcess(main.getSimpleName(), ProcessGuard.start("KILL", process), readLines);
         }
 
         /**

@@ -1,0 +1,98 @@
+package io.forgeloom.cli;
+
+import static io.forgeloom.error.ConfigurationException.requireBetween;
+
+import io.forgeloom.database.Database;
+import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.error.ConfigurationException;
+import io.forgeloom.notify.NotifyBus;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code forge notify}: sends one notification. */
+@Command(
+        name = "notify",
+        mixinStandardHelpOptions = true,
+        versionProvider = ForgeVersion.class,
+        sortOptions = false,
+        header = "Sends one notification to a channel.",
+        description = "%nWhoever listens to the channel gets it; nobody learns whether anybody does.%n",
+        footerHeading = "%n",
+        footer = {
+            "Exit code: 0 committed; 1 the server refused it or cannot be reached; 2 the",
+            "command line or a URL cannot be read, or channel or payload is too long.",
+            "What begins with a dash comes after --."
+        })
+final class NotifyCommand implements Callable<Integer>, ForgeCommand.Verbose {
+
+    private static final Pattern URL = Pattern.compile("(jdbc:|postgres(ql)?://).*", Pattern.CASE_INSENSITIVE);
+
+    private final Surroundings surroundings;
+
+    @Mixin
+    private final PrimaryOptions primary = new PrimaryOptions();
+
+    @Parameters(index = "0", paramLabel = "CHANNEL", description = "1 to 63 bytes of UTF-8.")
+    private String channel = "";
+
+    @Parameters(index = "1", paramLabel = "PAYLOAD", description = "At most 7,999 bytes of UTF-8; may be empty.")
+    private String payload = "";
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            description = "How long it may take, 1 to 3600. Defaults to 10.")
+    private int timeoutSeconds = 10;
+
+    @Option(names = "--verbose", description = "Prints the stack trace of a failure to standard error.")
+    private boolean verbose;
+
+    NotifyCommand(Surroundings surroundings) {
+        this.surroundings = surroundings;
+    }
+
+    @Override
+    public boolean verbose() {
+        return verbose;
+    }
+
+    @Override
+    public Integer call() {
+        Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
+        requireNoUrl(channel);
+        DatabaseConfig config = primary.config(surroundings)
+                .poolSize(1)
+                .connectTimeout(timeout)
+                .poolTimeout(timeout)
+                .statementTimeout(timeout)
+                .serviceName("forge notify")
+                .build();
+        try (Database database = Database.open(config)) {
+            return database.withConnection(this::send);
+        }
+    }
+
+    private int send(Connection connection) throws SQLException {
+        try {
+            NotifyBus.publish(connection, channel, payload);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException("CHANNEL or PAYLOAD", String.valueOf(e.getMessage()));
+        }
+        return CommandLine.ExitCode.OK;
+    }
+
+    /** A URL in the wrong place may have a password in it, which would be shown to whoever looks at the channels. */
+    static void requireNoUrl(String channel) {
+        if (URL.matcher(channel).matches()) {
+            throw new ConfigurationException("CHANNEL", "looks like a URL (not repeated here); a URL needs --url");
+        }
+    }
+}
