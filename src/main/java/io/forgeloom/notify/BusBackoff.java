@@ -10,12 +10,14 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 final class BusBackoff {
 
-    private static final Duration FIRST = Duration.ofMillis(500);
-    private static final Duration LONGEST = Duration.ofSeconds(30);
-    private static final Duration HEALTHY = Duration.ofSeconds(30);
+    private final BusTiming timing;
 
     /** Zero: the next attempt is at once. */
     private Duration ceiling = Duration.ZERO;
+
+    BusBackoff(BusTiming timing) {
+        this.timing = timing;
+    }
 
     /**
      * How long to wait now.
@@ -24,12 +26,12 @@ final class BusBackoff {
      * @param nanos how long it and the listening lasted
      */
     Duration next(boolean listened, long nanos) {
-        if (listened && nanos >= HEALTHY.toNanos()) {
+        if (listened && nanos >= timing.healthy().toNanos()) {
             ceiling = Duration.ZERO;
         }
         Duration bound = ceiling;
-        Duration doubled = ceiling.isZero() ? FIRST : ceiling.multipliedBy(2);
-        ceiling = doubled.compareTo(LONGEST) < 0 ? doubled : LONGEST;
+        Duration doubled = ceiling.isZero() ? timing.firstPause() : ceiling.multipliedBy(2);
+        ceiling = doubled.compareTo(timing.longestPause()) < 0 ? doubled : timing.longestPause();
         long most = bound.toNanos();
         return most == 0
                 ? Duration.ZERO

@@ -26,20 +26,6 @@ final class BusLoop {
     // in it but to abort the session when a slice or a question has not come back in time: the driver waits without a
     // limit for the rest of a message that has begun, and where the network is silent.
 
-    /** As long as the thread stays in the driver at a time. */
-    private static final Duration SLICE = Duration.ofMillis(250);
-
-    /** Silence after which the server is asked. */
-    private static final Duration SILENCE = Duration.ofSeconds(2);
-
-    /** How long it may take to answer; and how long a message that has begun may take to end. */
-    private static final Duration ANSWER = Duration.ofSeconds(1);
-
-    /** The queue's usage is asked for so often also where it is never silent. */
-    private static final Duration PROBE_INTERVAL = Duration.ofSeconds(15);
-
-    private static final Duration WATCH_INTERVAL = Duration.ofMillis(100);
-
     private static final System.Logger LOG = System.getLogger("io.forgeloom.notify");
 
     private enum Phase {
@@ -51,6 +37,8 @@ final class BusLoop {
 
     private final ConnectionPool pool;
     private final Channels channels;
+    private final SoonSender sender;
+    private final BusTiming timing;
     private final BackgroundTask task = new BackgroundTask("forgeloom-notify-bus", this::run);
     private final BackgroundTask watch = new BackgroundTask("forgeloom-notify-watch", this::watch);
 
@@ -77,19 +65,28 @@ final class BusLoop {
     private volatile double queueUsage = -1;
     private volatile long provenNanos;
 
-    BusLoop(ConnectionPool pool, Channels channels) {
+    /** {@link System#nanoTime()} of the last notification; the bus's thread alone, as what follows. */
+    private long heardNanos;
+
+    /** Until when it listened for sure, and why no longer: over a stop, too. Null before the first start. */
+    private @Nullable Instant since;
+
+    private String cause = "the bus was started";
+
+    BusLoop(ConnectionPool pool, Channels channels, SoonSender sender, BusTiming timing) {
         this.pool = pool;
         this.channels = channels;
+        this.sender = sender;
+        this.timing = timing;
     }
 
+    /** One task starts and stops the others, so that of a start and a stop at the same time one holds for all of them. */
     void start() {
-        watch.start();
         task.start();
     }
 
     void stop() {
         task.stop();
-        watch.stop();
     }
 
     void close() {
@@ -147,7 +144,7 @@ final class BusLoop {
         }
     }
 
-    BusStats stats(SoonSender sender) {
+    BusStats stats() {
         long proven = provenNanos;
         return new BusStats(
                 generation,
@@ -163,63 +160,95 @@ final class BusLoop {
     // ---- the bus's thread ----
 
     private void run(BooleanSupplier stop) throws InterruptedException {
-        BusBackoff backoff = new BusBackoff();
-        String cause = "the bus was started";
-        Instant since = Instant.now();
+        watch.start();
+        sender.start();
         try {
-            while (!stop.getAsBoolean()) {
-                enter(Phase.CONNECTING, () -> {});
-                long begun = System.nanoTime();
-                boolean listened = false;
-                try (BusSession opened = BusSession.open(pool)) {
-                    session = opened;
-                    connect(opened, cause, since);
-                    listened = true;
-                    listen(opened, stop);
-                    return;
-                } catch (SQLException e) {
-                    cause = String.valueOf(e.getMessage());
-                } catch (AcquireException e) {
-                    if (e.reason() == AcquireException.Reason.CLOSED) {
-                        channels.end(new Closed("the database was closed"));
-                        return;
-                    }
-                    cause = String.valueOf(e.getMessage());
-                } finally {
-                    session = null;
-                    dueNanos = 0;
-                    enter(Phase.WAITING, () -> {
-                        listening = Set.of();
-                        connectedSince = null;
-                    });
-                }
-                if (Thread.currentThread().isInterrupted() || stop.getAsBoolean()) {
-                    return;
-                }
-                since = listened ? lost(cause) : since;
-                Thread.sleep(backoff.next(listened, System.nanoTime() - begun));
+            if (since == null) {
+                since = Instant.now();
             }
+            reconnect(stop);
         } finally {
             enter(Phase.STOPPED, () -> {});
+            sender.stop();
+            watch.stop();
         }
     }
 
-    private Instant lost(String cause) {
-        LOG.log(Level.WARNING, "the notify bus lost its session (generation " + generation + "): " + cause);
-        BusEvents.Disconnect event = new BusEvents.Disconnect();
-        event.generation = generation;
-        event.cause = cause;
-        event.commit();
-        return Instant.now().minusNanos(System.nanoTime() - provenNanos);
+    private void reconnect(BooleanSupplier stop) throws InterruptedException {
+        BusBackoff backoff = new BusBackoff(timing);
+        while (!stop.getAsBoolean()) {
+            long begun = System.nanoTime();
+            long before = generation;
+            String fault = session(stop);
+            boolean listened = generation != before;
+            boolean stopped = stop.getAsBoolean() || Thread.currentThread().isInterrupted();
+            if (listened) {
+                lost(stopped ? "the bus was stopped" : fault, stopped);
+            }
+            if (stopped || phase == Phase.STOPPED) {
+                return;
+            }
+            Duration pause = backoff.next(listened, System.nanoTime() - begun);
+            if (!listened) {
+                LOG.log(
+                        Level.WARNING,
+                        "the notify bus could not listen, and tries again in " + pause.toMillis() + " ms: " + fault);
+            }
+            Thread.sleep(pause);
+        }
     }
 
-    private void connect(BusSession opened, String cause, Instant since) throws SQLException {
+    /** One session from its opening to its end. Returns why it ended. */
+    private String session(BooleanSupplier stop) {
+        enter(Phase.CONNECTING, () -> {});
+        Phase after = Phase.WAITING;
+        try (BusSession opened = BusSession.open(pool)) {
+            session = opened;
+            connect(opened);
+            listen(opened, stop);
+            return "the bus was stopped";
+        } catch (AcquireException e) {
+            if (e.reason() == AcquireException.Reason.CLOSED) {
+                channels.end(new Closed("the database was closed"));
+                after = Phase.STOPPED;
+            }
+            return String.valueOf(e.getMessage());
+        } catch (SQLException | RuntimeException e) {
+            // Whatever it is: a bus that ended for it would leave its subscribers waiting without a word.
+            return e.getMessage() == null ? e.toString() : e.getMessage();
+        } finally {
+            session = null;
+            dueNanos = 0;
+            Phase next = after;
+            enter(next, () -> {
+                listening = Set.of();
+                connectedSince = null;
+            });
+        }
+    }
+
+    private void lost(String why, boolean stopped) {
+        long now = System.nanoTime();
+        long sure = heardNanos - provenNanos > 0 ? heardNanos : provenNanos;
+        since = Instant.now().minusNanos(now - sure);
+        cause = why;
+        if (!stopped) {
+            LOG.log(Level.WARNING, "the notify bus lost its session (generation " + generation + "): " + why);
+        }
+        BusEvents.Disconnect event = new BusEvents.Disconnect();
+        event.generation = generation;
+        event.cause = why;
+        event.commit();
+    }
+
+    private void connect(BusSession opened) throws SQLException {
         stale = false;
         Set<String> names = Set.copyOf(channels.names());
-        within(ANSWER, () -> opened.listen(names));
+        within(timing.answer(), () -> opened.listen(names));
         long next = generation + 1;
-        channels.gap(names, new Gap(next, cause, since));
         proven();
+        heardNanos = provenNanos;
+        channels.gap(names, new Gap(next, cause, since == null ? Instant.now() : since));
         enter(Phase.LISTENING, () -> {
             generation = next;
             listening = names;
@@ -234,9 +263,12 @@ final class BusLoop {
     }
 
     private void listen(BusSession opened, BooleanSupplier stop) throws SQLException {
-        long heardNanos = System.nanoTime();
+        long silence = timing.silence().toNanos();
         while (!stop.getAsBoolean()) {
-            int count = within(SLICE.plus(ANSWER), () -> opened.await(SLICE, this::receive));
+            long quiet = System.nanoTime() - Math.max(heardNanos, provenNanos);
+            Duration slice = Duration.ofNanos(
+                    Math.clamp(silence - quiet, 1_000_000, timing.slice().toNanos()));
+            int count = within(slice.plus(timing.answer()), () -> opened.await(slice, this::receive));
             channels.flush();
             long now = System.nanoTime();
             if (count > 0) {
@@ -246,9 +278,9 @@ final class BusLoop {
             if (stale) {
                 listenToMore(opened);
             }
-            if (now - Math.max(heardNanos, provenNanos) >= SILENCE.toNanos()
-                    || now - provenNanos >= PROBE_INTERVAL.toNanos()) {
-                queueUsage = within(ANSWER, opened::probe);
+            if (now - Math.max(heardNanos, provenNanos) >= silence
+                    || now - provenNanos >= timing.probeInterval().toNanos()) {
+                queueUsage = within(timing.answer(), opened::probe);
                 proven();
             }
         }
@@ -261,7 +293,7 @@ final class BusLoop {
     private void listenToMore(BusSession opened) throws SQLException {
         stale = false;
         Set<String> names = Set.copyOf(channels.names());
-        Set<String> added = within(ANSWER, () -> opened.listen(names));
+        Set<String> added = within(timing.answer(), () -> opened.listen(names));
         // Who subscribed before its LISTEN was through.
         channels.gap(added, new Gap(generation, "the channel was added", Instant.now()));
         enter(Phase.LISTENING, () -> listening = names);
@@ -277,7 +309,8 @@ final class BusLoop {
 
     /** The watch aborts the session if this takes longer. */
     private <T> T within(Duration limit, Call<T> call) throws SQLException {
-        dueNanos = Math.max(1, System.nanoTime() + limit.toNanos());
+        long due = System.nanoTime() + limit.toNanos();
+        dueNanos = due == 0 ? 1 : due; // the clock may be below zero
         try {
             return call.call();
         } finally {
@@ -290,7 +323,7 @@ final class BusLoop {
     private void watch(BooleanSupplier stop) throws InterruptedException {
         long seen = 0;
         while (!stop.getAsBoolean()) {
-            Thread.sleep(WATCH_INTERVAL);
+            Thread.sleep(timing.watchInterval());
             long due = dueNanos;
             BusSession late = session;
             if (late == null || due == 0 || System.nanoTime() - due < 0) {

@@ -39,10 +39,10 @@ public final class NotifyBus implements AutoCloseable {
     private final BusLoop loop;
     private final SoonSender sender;
 
-    private NotifyBus(Database database, List<String> names) {
+    private NotifyBus(Database database, BusTiming timing, List<String> names) {
         this.database = database;
-        this.loop = new BusLoop(database.primary(), channels);
         this.sender = new SoonSender(database.primary());
+        this.loop = new BusLoop(database.primary(), channels, sender, timing);
         channels.add(names);
     }
 
@@ -54,7 +54,11 @@ public final class NotifyBus implements AutoCloseable {
      * @throws IllegalArgumentException if a name is not so
      */
     public static NotifyBus of(Database database, String... channels) {
-        return new NotifyBus(Objects.requireNonNull(database, "database"), names(channels));
+        return of(database, BusTiming.DEFAULTS, channels);
+    }
+
+    static NotifyBus of(Database database, BusTiming timing, String... channels) {
+        return new NotifyBus(Objects.requireNonNull(database, "database"), timing, names(channels));
     }
 
     // ---- lifecycle ----
@@ -66,12 +70,10 @@ public final class NotifyBus implements AutoCloseable {
      */
     public void start() {
         loop.start();
-        sender.start();
     }
 
     /** Ends the session and every thread; subscriptions stay, and get a gap at the next start. */
     public void stop() {
-        sender.stop();
         loop.stop();
     }
 
@@ -81,8 +83,8 @@ public final class NotifyBus implements AutoCloseable {
      */
     @Override
     public void close() {
-        sender.close();
         loop.close();
+        sender.close();
         channels.end(new Closed("the bus was closed"));
     }
 
@@ -173,7 +175,7 @@ public final class NotifyBus implements AutoCloseable {
 
     /** How the bus stands now. */
     public BusStats stats() {
-        return loop.stats(sender);
+        return loop.stats();
     }
 
     // ---- publishing ----
