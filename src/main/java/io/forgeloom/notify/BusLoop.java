@@ -322,11 +322,16 @@ final class BusLoop {
 
     private void watch(BooleanSupplier stop) throws InterruptedException {
         long seen = 0;
+        long exchanges = 0;
         while (!stop.getAsBoolean()) {
             Thread.sleep(timing.watchInterval());
             long due = dueNanos;
             BusSession late = session;
             if (late == null || due == 0 || System.nanoTime() - due < 0) {
+                seen = 0;
+            } else if (late.exchanges() != exchanges) {
+                // The driver returns when it has caught up: after millions in one transaction that takes its time.
+                exchanges = late.exchanges();
                 seen = 0;
             } else if (seen != due) {
                 // After a pause of the whole process nothing is late but this process: the thread gets a moment.

@@ -131,6 +131,11 @@ final class BusSession implements AutoCloseable {
         return session.await(limit, sink);
     }
 
+    /** Grows with everything that arrives. Any thread. */
+    long exchanges() {
+        return session.exchanges();
+    }
+
     /** Frees the bus's thread from whatever it waits for in here. Any thread. */
     void abort() {
         session.abort();

@@ -66,6 +66,11 @@ public final class ListenSession {
         }
     }
 
+    /** Reads and writes that came to an end: while it grows, the network is alive. Any thread. */
+    public long exchanges() {
+        return session.exchanges();
+    }
+
     /** Closes the socket; a wait ends with an error. Any thread. */
     public void abort() {
         session.abort();

@@ -263,9 +263,14 @@ public final class PgSession implements AutoCloseable {
 
     /** Those that have arrived; if there is none, waits for one. */
     PGNotification[] awaitNotifications(Duration limit) throws SQLException {
-        // 0 is forever to the driver.
-        PGNotification[] arrived = pg.getNotifications((int) Math.max(1, limit.toMillis()));
-        return arrived == null ? NONE : arrived;
+        wire.listening(true);
+        try {
+            // 0 is forever to the driver, and 1 how it looks whether there is more.
+            PGNotification[] arrived = pg.getNotifications((int) Math.max(2, limit.toMillis()));
+            return arrived == null ? NONE : arrived;
+        } finally {
+            wire.listening(false);
+        }
     }
 
     /** Forgets the notifications that have arrived and that nobody has asked for. No round trip. */

@@ -45,6 +45,9 @@ final class Wire {
 
     private volatile boolean opened;
 
+    /** Whether the driver waits for notifications; of its thread alone. */
+    private boolean listening;
+
     /** A wire that {@link WireSocketFactory} finds by {@link #key()} until {@link #opened()} or {@link #forget()}. */
     static Wire create() {
         Wire wire = new Wire();
@@ -118,6 +121,15 @@ final class Wire {
         } else if (count < 0) {
             cancelsAnswered.incrementAndGet();
         }
+    }
+
+    /** From now on the driver waits for notifications, or does not any more. The driver's thread. */
+    void listening(boolean on) {
+        listening = on;
+    }
+
+    boolean isListening() {
+        return listening;
     }
 
     // ---- what a watching thread asks and does ----

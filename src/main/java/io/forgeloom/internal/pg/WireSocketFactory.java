@@ -8,6 +8,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import javax.net.SocketFactory;
 import org.jspecify.annotations.Nullable;
 
@@ -70,8 +71,17 @@ public final class WireSocketFactory extends SocketFactory {
         private @Nullable InputStream in;
         private @Nullable OutputStream out;
 
+        /** Whether the driver asks, by a read of a millisecond, if another notification is there; its own thread only. */
+        private boolean peeking;
+
         WireSocket(Wire wire) {
             this.wire = wire;
+        }
+
+        @Override
+        public void setSoTimeout(int millis) throws SocketException {
+            peeking = millis == 1;
+            super.setSoTimeout(millis);
         }
 
         @Override
@@ -97,6 +107,11 @@ public final class WireSocketFactory extends SocketFactory {
 
     private static final class Reads extends FilterInputStream {
 
+        // After each notification the driver waits a millisecond for another, and returns none of them before one such
+        // wait is in vain: that would be a millisecond on top of each delivery, and where somebody notifies a thousand
+        // times a second the wait for notifications would never end. Thrown often, so it is made once.
+        private static final SocketTimeoutException NOTHING_MORE = new NothingMore();
+
         private final WireSocket socket;
         private final Wire wire;
 
@@ -114,6 +129,9 @@ public final class WireSocketFactory extends SocketFactory {
 
         @Override
         public int read(byte[] bytes, int offset, int length) throws IOException {
+            if (socket.peeking && wire.isListening() && in.available() == 0) {
+                throw NOTHING_MORE;
+            }
             wire.entered(socket);
             int count = 0;
             try {
@@ -123,6 +141,20 @@ public final class WireSocketFactory extends SocketFactory {
             }
             wire.received(socket, count);
             return count;
+        }
+    }
+
+    private static final class NothingMore extends SocketTimeoutException {
+
+        private static final long serialVersionUID = 1L;
+
+        NothingMore() {
+            super("no further notification is there yet");
+        }
+
+        @Override
+        public Throwable fillInStackTrace() {
+            return this;
         }
     }
 

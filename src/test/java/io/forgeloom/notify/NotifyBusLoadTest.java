@@ -1,0 +1,103 @@
+package io.forgeloom.notify;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.database.Database;
+import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.WithDatabase;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.Test;
+
+/** The bus under a stream that does not pause. */
+@WithDatabase(expectNoConnections = true)
+class NotifyBusLoadTest {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    /** Longer than the watch lets the driver be, so that the session would be cut. */
+    private static final Duration LOAD = Duration.ofMillis(2_500);
+
+    /** The driver returns what it has only once none has come for a millisecond. */
+    @Test
+    void notificationsThatNeverPauseArriveAtOnceAndDoNotCostTheSession(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "ticks")) {
+            Subscription ticks = listening(bus);
+            FutureTask<Long> sender = new FutureTask<>(() -> sendWithoutAPause(database));
+            Thread.ofVirtual().name("ticks").start(sender);
+            long longest = 0;
+            long count = 0;
+            while (!sender.isDone() || count < sender.get()) {
+                Notification tick = assertInstanceOf(
+                        Notification.class, ticks.poll(PATIENCE).orElseThrow());
+                longest = Math.max(longest, System.nanoTime() - Long.parseLong(tick.payload()));
+                count++;
+            }
+            System.out.printf("figure: %d notifications without a pause, longest %d ms%n", count, longest / 1_000_000);
+            assertTrue(longest < Duration.ofSeconds(1).toNanos(), () -> "one came late");
+            assertEquals(1, bus.generation());
+        }
+    }
+
+    /** Millions in one transaction are more than the driver hands on within its time; bytes that come are a sign of life. */
+    @Test
+    void hugeTransactionIsCountedAndDoesNotCostTheSession(TestDatabase database) throws Exception {
+        int sent = 4_000_000;
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "ticks")) {
+            Subscription ticks = listening(bus);
+            try (Connection connection = database.connect();
+                    Statement statement = connection.createStatement()) {
+                statement.execute("SELECT count(pg_notify('ticks', n::text)) FROM generate_series(1, " + sent + ") n");
+                statement.execute("SELECT pg_notify('ticks', 'last')");
+            }
+            long seen = 0;
+            String last = "";
+            while (!last.equals("last")) {
+                switch (ticks.poll(PATIENCE).orElseThrow()) {
+                    case Notification tick -> {
+                        seen++;
+                        last = tick.payload();
+                    }
+                    case Lagged lagged -> seen += lagged.missed();
+                    case Gap gap -> throw new AssertionError("the session was lost: " + gap);
+                    case Closed closed -> throw new AssertionError(closed.toString());
+                }
+            }
+            assertEquals(sent + 1, seen);
+            assertEquals(1, bus.generation());
+        }
+    }
+
+    private static Database open(TestDatabase database) {
+        return Database.open(DatabaseConfig.builder(database.url()).poolSize(2).build());
+    }
+
+    private static Subscription listening(NotifyBus bus) throws InterruptedException {
+        bus.start();
+        assertTrue(bus.awaitGeneration(1, PATIENCE));
+        Subscription ticks = bus.subscribe(SubscriptionOptions.stream(1 << 16), "ticks");
+        assertInstanceOf(Gap.class, ticks.take());
+        return ticks;
+    }
+
+    private static long sendWithoutAPause(TestDatabase database) throws SQLException {
+        long count = 0;
+        try (Connection connection = database.connect();
+                PreparedStatement send = connection.prepareStatement("SELECT pg_notify('ticks', ?)")) {
+            for (long begun = System.nanoTime(); System.nanoTime() - begun < LOAD.toNanos(); count++) {
+                send.setString(1, Long.toString(System.nanoTime()));
+                send.execute();
+            }
+        }
+        return count;
+    }
+}
