@@ -327,11 +327,11 @@ final class BusLoop {
             Thread.sleep(timing.watchInterval());
             long due = dueNanos;
             BusSession late = session;
-            if (late == null || due == 0 || System.nanoTime() - due < 0) {
-                seen = 0;
-            } else if (late.exchanges() != exchanges) {
-                // The driver returns when it has caught up: after millions in one transaction that takes its time.
-                exchanges = late.exchanges();
+            long before = exchanges;
+            exchanges = late == null ? 0 : late.exchanges();
+            if (late == null || due == 0 || System.nanoTime() - due < 0 || exchanges != before) {
+                // As long as something arrives: the driver returns when it has caught up, and after millions in one
+                // transaction that takes its time.
                 seen = 0;
             } else if (seen != due) {
                 // After a pause of the whole process nothing is late but this process: the thread gets a moment.

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The script of the demo: start, load, kill, restart, stop, check, report. Runs once, on one thread; an interrupt ends it
@@ -92,8 +93,15 @@ final class DemoRun {
         Database database = Database.open(poolConfig(target));
         TransferLoad transfers = new TransferLoad(database, bank, outage, tally);
         ReadLoad readers = new ReadLoad(database, bank, tally, reads, target.servers());
+        BusFindings notified = BusFindings.NONE;
+        // The bus takes a connection for itself.
+        @Nullable BusLoad bus = options.pool() == 1 ? null : new BusLoad(database, bank, tally, serviceName);
         try (database;
-                Display display = new Display(view, events, outage, tally, reads, database, totalNanos())) {
+                bus;
+                Display display = new Display(view, events, outage, tally, reads, database, bus, totalNanos())) {
+            if (bus != null) {
+                bus.start(options.threads() + options.readers());
+            }
             outage.start();
             transfers.start(options.threads());
             readers.start(options.readers(), options.threads());
@@ -101,18 +109,28 @@ final class DemoRun {
                     + (options.readers() == 0 ? "" : " and " + options.readers() + " readers"));
             display.start();
             try {
-                script(events, target, database, reads);
+                script(events, target, database, control, reads, bus);
                 events.add("stopping the clients");
                 late = transfers.stop(STOP_LIMIT) + readers.stop(STOP_LIMIT);
+                if (bus != null) {
+                    late += bus.stop(STOP_LIMIT);
+                    notified = bus.findings(true);
+                }
                 elapsed = outage.elapsedNanos();
                 events.add("closing the pool, counting");
             } finally {
                 transfers.cut();
                 readers.cut();
+                if (bus != null) {
+                    bus.cut();
+                }
             }
         }
         List<Journal> journals = new ArrayList<>(transfers.journals());
         journals.addAll(readers.journals());
+        if (bus != null) {
+            journals.addAll(bus.journals());
+        }
         ReadFindings read = options.readers() == 0
                 ? ReadFindings.NONE
                 : ReadFindings.of(
@@ -126,7 +144,8 @@ final class DemoRun {
                 transfers.unsettled(),
                 late,
                 database.primary().stats(),
-                read);
+                read,
+                notified);
         Verdict verdict = Verdict.of(findings);
         view.print(Report.of(terminal, elapsed, tally, reads, outage, findings, verdict));
         return verdict;
@@ -138,16 +157,19 @@ final class DemoRun {
 
     // ---- the phases ----
 
-    private void script(Events events, Target target, Database database, ReadTally reads)
+    private void script(
+            Events events, Target target, Database database, Database control, ReadTally reads, @Nullable BusLoad bus)
             throws InterruptedException, SQLException {
         PostgresCluster cluster = target.cluster();
         if (cluster != null && options.readers() == 0) {
+            killListener(events, control, bus);
             sleepUntil(totalNanos() / 2);
             killAndRestart(cluster, events, reads);
         } else if (cluster != null) {
             ReplicaScript replicas = new ReplicaScript(database, cluster, reads, events);
             sleepUntil(totalNanos() / 10);
             replicas.kill(0, pause());
+            killListener(events, control, bus);
             sleepUntil(totalNanos() / 3);
             replicas.pauseReplay(1, Duration.ofMillis(Math.min(3000, options.seconds() * 150L)));
             sleepUntil(totalNanos() / 2);
@@ -158,6 +180,23 @@ final class DemoRun {
             }
         }
         sleepUntil(totalNanos());
+    }
+
+    /** {@code pg_terminate_backend}, as an operator or a fail-over would. */
+    private void killListener(Events events, Database control, @Nullable BusLoad bus) throws InterruptedException {
+        if (bus == null) {
+            return;
+        }
+        long generation = bus.findings(false).generation();
+        events.add("killing the backend that listens");
+        control.withConnection(connection -> {
+            try (PreparedStatement kill = connection.prepareStatement("SELECT pg_terminate_backend(pid)"
+                    + " FROM pg_stat_activity WHERE application_name = ? AND query LIKE '%pg_listening_channels%'")) {
+                kill.setString(1, serviceName);
+                return kill.execute();
+            }
+        });
+        events.add(bus.awaitGeneration(generation + 1) ? "the bus listens again" : "the bus does not listen again");
     }
 
     /** Long enough to be seen, short enough for the shortest run. */
@@ -205,7 +244,8 @@ final class DemoRun {
             Map<Long, TransactionId> unsettled,
             int late,
             PoolStats pool,
-            ReadFindings reads)
+            ReadFindings reads,
+            BusFindings notified)
             throws InterruptedException {
         long left = sessionsLeft(control);
         Reconciliation reconciliation = new Reconciliation(journals);
@@ -220,7 +260,8 @@ final class DemoRun {
                 pool,
                 outage.happened(),
                 outage.over(),
-                reads);
+                reads,
+                notified);
     }
 
     private static Findings.Settled settle(

@@ -38,6 +38,11 @@ class DemoTest {
             assertTrue(output.contains("reads go to replica-1 again"), output);
             assertTrue(output.contains("resuming the replay of replica-2"), output);
             assertTrue(output.matches("(?s).*after a commit's position +[1-9][0-9,]*  0 stale\n.*"), output);
+            assertTrue(output.contains("the bus listens again"), output);
+            assertTrue(
+                    output.matches(
+                            "(?s).*gaps that were told +[1-9].*missed by the slow one, and told +[1-9].*silent gaps +0\n.*"),
+                    output);
             assertTrue(output.matches("(?s).*lost +0\n.*leaked +0 .*Every invariant held\\..*"), output);
         }
     }

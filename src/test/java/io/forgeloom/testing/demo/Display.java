@@ -26,6 +26,7 @@ final class Display implements AutoCloseable {
     private final Tally tally;
     private final ReadTally reads;
     private final Database database;
+    private final @Nullable BusLoad bus;
     private final long totalNanos;
     private final CountDownLatch closing = new CountDownLatch(1);
 
@@ -41,13 +42,22 @@ final class Display implements AutoCloseable {
 
     private record Sample(long elapsedNanos, long committed, long reads) {}
 
-    Display(View view, Events events, Outage outage, Tally tally, ReadTally reads, Database database, long totalNanos) {
+    Display(
+            View view,
+            Events events,
+            Outage outage,
+            Tally tally,
+            ReadTally reads,
+            Database database,
+            @Nullable BusLoad bus,
+            long totalNanos) {
         this.view = view;
         this.events = events;
         this.outage = outage;
         this.tally = tally;
         this.reads = reads;
         this.database = database;
+        this.bus = bus;
         this.totalNanos = totalNanos;
     }
 
@@ -109,6 +119,8 @@ final class Display implements AutoCloseable {
                 outage.state(),
                 outage.stateNanos(),
                 reads(readsPerSecond),
+                bus == null ? BusFindings.NONE : bus.findings(false),
+                bus != null && bus.isConnected(),
                 latest);
     }
 

@@ -14,6 +14,7 @@ import io.forgeloom.database.PoolStats;
  * @param killed whether the server was killed
  * @param recovered whether a transaction was committed after that
  * @param reads what the readers found
+ * @param bus what the subscribers found
  */
 record Findings(
         Reconciliation.Result ids,
@@ -24,7 +25,8 @@ record Findings(
         PoolStats pool,
         boolean killed,
         boolean recovered,
-        ReadFindings reads) {
+        ReadFindings reads,
+        BusFindings bus) {
 
     /**
      * What {@link io.forgeloom.database.Database#commitOutcome} said of the transactions with a known id.

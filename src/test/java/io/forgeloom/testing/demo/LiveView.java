@@ -86,6 +86,9 @@ final class LiveView implements View {
         if (!now.reads().replicas().isEmpty()) {
             lines.addAll(reads(now.reads()));
         }
+        if (now.bus().any()) {
+            lines.add(bus(now.bus(), now.listening()));
+        }
         Text event = label("event");
         Event latest = now.latest();
         if (latest != null) {
@@ -155,6 +158,14 @@ final class LiveView implements View {
                 .add(reads.failed() == 0 ? Style.NORMAL : Style.YELLOW, Long.toString(reads.failed()))
                 .add(Style.DIM, "  on the primary " + ReplicaText.share(reads.onPrimary(), reads.count())));
         return lines;
+    }
+
+    private Text bus(BusFindings bus, boolean listening) {
+        return label("bus")
+                .add(listening ? Style.GREEN : Style.RED, terminal.unicode() ? "● " : "* ")
+                .add(String.format(Locale.ROOT, "sent %,d  received %,d  silent ", bus.sent(), bus.received()))
+                .add(bus.silent() == 0 ? Style.NORMAL : Style.RED, Long.toString(bus.silent()))
+                .add(Style.DIM, String.format(Locale.ROOT, "  gaps %d  lagged %,d", bus.gaps(), bus.lagged()));
     }
 
     private Text label(String name) {

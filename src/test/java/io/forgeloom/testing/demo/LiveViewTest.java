@@ -40,6 +40,8 @@ class LiveViewTest {
             4_000_000_000L,
             new Snapshot.Reads(
                     12_345_678, 98_765, 12_345, 678, 901, List.of(replica("replica-1"), replica("replica-2"))),
+            new BusFindings(1_234_567, 12_345_678, 1_234, 123_456, 0, 0, 3),
+            false,
             new Event(1, true, "a line\nof the log\u001b[2J, d\u00e9j\u00e0 vu \u65e5\u672c, " + "long ".repeat(40)));
 
     @ParameterizedTest

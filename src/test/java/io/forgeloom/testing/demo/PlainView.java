@@ -57,6 +57,18 @@ final class PlainView implements View {
         if (!now.reads().replicas().isEmpty()) {
             line(reads(now.reads()));
         }
+        BusFindings bus = now.bus();
+        if (bus.any()) {
+            line(String.format(
+                    Locale.ROOT,
+                    "          bus %s  sent %,d  received %,d  gaps %d  lagged %,d  silent %d",
+                    now.listening() ? "listening" : "connecting",
+                    bus.sent(),
+                    bus.received(),
+                    bus.gaps(),
+                    bus.lagged(),
+                    bus.silent()));
+        }
     }
 
     private static String reads(Snapshot.Reads reads) {

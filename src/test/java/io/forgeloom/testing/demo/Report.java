@@ -41,6 +41,9 @@ final class Report {
             report.reads(elapsedNanos, findings.reads(), reads);
             report.faults(findings.reads());
         }
+        if (findings.bus().any()) {
+            report.bus(findings.bus());
+        }
         report.connections(findings);
         report.invariants(verdict);
         return report.lines;
@@ -165,6 +168,15 @@ final class Report {
                             fault.outNanos() == Fault.NOT_YET ? "-" : String.valueOf(millis(fault.outNanos())),
                             fault.backNanos() == Fault.NOT_YET ? "never" : String.valueOf(millis(fault.backNanos())))));
         }
+    }
+
+    private void bus(BusFindings found) {
+        heading("Notifications, numbered, on 4 channels to 4 subscribers");
+        row("sent in committed transactions", found.sent(), "");
+        row("received", found.received(), "by all together; the bus connected " + found.generation() + " times");
+        row("gaps that were told", found.gaps(), "");
+        row("missed by the slow one, and told", found.lagged(), "");
+        row("silent gaps", found.silent(), "");
     }
 
     private void connections(Findings findings) {

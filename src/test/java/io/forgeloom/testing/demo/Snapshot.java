@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param history commits in equal parts of the whole run, up to now
  * @param serverStateNanos how long the server is in its state
  * @param reads what the readers did so far
+ * @param bus what the subscribers found so far; {@link BusFindings#NONE} if there are none
+ * @param listening whether the bus is connected
  * @param latest the last event, null before the first
  */
 record Snapshot(
@@ -32,6 +34,8 @@ record Snapshot(
         ServerState server,
         long serverStateNanos,
         Reads reads,
+        BusFindings bus,
+        boolean listening,
         @Nullable Event latest) {
 
     /**

@@ -90,6 +90,17 @@ record Verdict(List<Invariant> invariants) {
         if (findings.reads().any()) {
             all.addAll(ofReads(findings.reads()));
         }
+        if (findings.bus().any()) {
+            BusFindings bus = findings.bus();
+            all.add(invariant(
+                    "no notification is missing without a gap or its count: 0 silent gaps",
+                    bus.complete(),
+                    "silent %,d, twice or out of order %,d, sent %,d, received %,d",
+                    bus.silent(),
+                    bus.repeated(),
+                    bus.sent(),
+                    bus.received()));
+        }
         return new Verdict(List.copyOf(all));
     }
 

@@ -22,6 +22,7 @@ class VerdictTest {
 
     private static final Fault.Result KILL =
             new Fault.Result("replica-1", Fault.Kind.KILLED, 3, 0, 5_000_000, 1_000_000, 900_000_000, 700);
+    private static final BusFindings BUS = new BusFindings(100, 250, 8, 40, 0, 0, 3);
     private static final ReadFindings READS = reads(0, 0, 0, List.of(KILL), CLOSED, 0);
 
     /** Two clients: committed, not committed, unknown, each. */
@@ -69,9 +70,11 @@ class VerdictTest {
         String rule = "every client ended by itself, with no transaction open";
         Reconciliation open = new Reconciliation(List.of(journal(0, Fate.COMMITTED, Fate.OPEN)));
         open.found(id(0, 0));
-        assertBroken(rule, Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS)));
         assertBroken(
-                rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS)));
+                rule, Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS)));
+        assertBroken(
+                rule,
+                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS)));
     }
 
     @Test
@@ -80,7 +83,7 @@ class VerdictTest {
                 new Bank.Audit(Bank.Audit.EXPECTED_TOTAL - 1, 0), new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 2))) {
             assertBroken(
                     "no money appeared or vanished",
-                    changed(sound -> new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS)));
+                    changed(sound -> new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS)));
         }
     }
 
@@ -88,12 +91,14 @@ class VerdictTest {
     void connectionLeftOnTheServerOrInThePoolIsBroken() {
         String rule = "no connection leaked";
         assertBroken(
-                rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS)));
+                rule,
+                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS)));
         for (PoolStats left : List.of(
                 new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
                 new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
             assertBroken(
-                    rule, changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS)));
+                    rule,
+                    changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS)));
         }
     }
 
@@ -102,7 +107,7 @@ class VerdictTest {
         for (Findings.Settled settled : List.of(new Findings.Settled(1, 0, 0, 1), new Findings.Settled(0, 0, 1, 0))) {
             assertBroken(
                     "the outcome by transaction id agrees with the rows",
-                    changed(sound -> new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS)));
+                    changed(sound -> new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS)));
         }
     }
 
@@ -110,7 +115,7 @@ class VerdictTest {
     void killWithoutRecoveryIsBroken() {
         assertBroken(
                 "the pool recovered from the kill: transactions committed after it",
-                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS)));
+                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS)));
     }
 
     @Test
@@ -118,7 +123,7 @@ class VerdictTest {
         Reconciliation.Result nothing = new Reconciliation(List.of()).result();
         assertBroken(
                 "there were transactions that committed",
-                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS)));
+                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS)));
     }
 
     @Test
@@ -164,8 +169,21 @@ class VerdictTest {
     @Test
     void runWithoutReplicasIsNotJudgedByReads() {
         Verdict verdict = changed(ReadFindings.NONE);
-        assertEquals(9, verdict.invariants().size());
+        assertEquals(10, verdict.invariants().size());
         assertEquals(List.of(), broken(verdict));
+    }
+
+    @Test
+    void notificationThatIsMissingInSilenceOrComesTwiceIsBroken() {
+        String rule = "no notification is missing without a gap or its count: 0 silent gaps";
+        for (BusFindings bus : List.of(
+                new BusFindings(100, 250, 8, 40, 1, 0, 3),
+                new BusFindings(100, 250, 8, 40, 0, 1, 3),
+                new BusFindings(100, 0, 8, 40, 0, 0, 3))) {
+            assertBroken(
+                    rule,
+                    changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus)));
+        }
     }
 
     @Test
@@ -197,7 +215,7 @@ class VerdictTest {
     }
 
     private Verdict changed(ReadFindings reads) {
-        return changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads));
+        return changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS));
     }
 
     private static Fault.Result fault(long failed, long outNanos, long backNanos, long readsAfter) {
@@ -212,7 +230,7 @@ class VerdictTest {
     }
 
     private Findings findings(List<Long> found) {
-        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS);
+        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS);
     }
 
     private Reconciliation.Result reconcile(List<Long> found) {
