@@ -18,6 +18,7 @@ public final class Listening {
         // @start region="subscribe"
         try (Subscription changes = bus.subscribe("price_changed")) {
             while (true) {
+                // @start region="kinds"
                 switch (changes.take()) {
                     case Notification changed -> cache.remove(changed.payload());
                     case Lagged lagged -> cache.clear(); // some were missed, and how many is known
@@ -26,6 +27,7 @@ public final class Listening {
                         return;
                     }
                 }
+                // @end
             }
         }
         // @end

@@ -18,7 +18,7 @@ import java.util.function.ToLongFunction;
 
 /**
  * Clients that notify in the transaction of a transfer, numbered from 0 on a channel of their own, and subscribers that
- * look whether a number is missing: one on all channels, one on each of two, and one that is too slow. Started and stopped
+ * look whether a number is missing: one on all channels, one on each of two, and one on all that is too slow. Started and stopped
  * by one thread at a time; the numbers are safe for use by many threads.
  */
 final class BusLoad implements AutoCloseable {
@@ -26,8 +26,8 @@ final class BusLoad implements AutoCloseable {
     private static final int CHANNELS = 4;
     private static final long PAUSE_MILLIS = 20;
 
-    /** A notification a tenth of a second, where one comes every fiftieth. */
-    private static final long SLOW_MILLIS = 100;
+    /** Two notifications a second, where dozens come. */
+    private static final long SLOW_MILLIS = 500;
 
     private static final SubscriptionOptions SMALL = SubscriptionOptions.stream(8);
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
@@ -67,7 +67,7 @@ final class BusLoad implements AutoCloseable {
         read(SubscriptionOptions.DEFAULTS, 0, channels);
         read(SubscriptionOptions.DEFAULTS, 0, channels.subList(0, 1));
         read(SubscriptionOptions.DEFAULTS, 0, channels.subList(1, 2));
-        read(SMALL, SLOW_MILLIS, channels.subList(0, 1));
+        read(SMALL, SLOW_MILLIS, channels);
         for (Sender sender : senders) {
             sending.start("forgeloom-demo-sender-" + sender.channel, sender::run);
         }
