@@ -32,7 +32,6 @@ abstract class NotifyListener implements AutoCloseable {
     /** Written by the receiving thread before {@code count}. */
     private final long[] latencies = new long[1 << 20];
 
-    private long firstNanos;
     private long lastNanos;
     private final AtomicLong count = new AtomicLong();
     private final AtomicLong lagged = new AtomicLong();
@@ -53,9 +52,6 @@ abstract class NotifyListener implements AutoCloseable {
     final void arrived(String payload) {
         long now = System.nanoTime();
         int index = (int) count.get();
-        if (index == 0) {
-            firstNanos = now;
-        }
         lastNanos = now;
         latencies[index % latencies.length] = now - Long.parseLong(payload, 0, payload.indexOf(':'), 10);
         count.setRelease(index + 1);
@@ -87,9 +83,9 @@ abstract class NotifyListener implements AutoCloseable {
         return Arrays.copyOf(latencies, (int) Math.min(latencies.length, count.getAcquire()));
     }
 
-    /** Nanoseconds from the first that came to the last. */
-    final long span() {
-        return lastNanos - firstNanos;
+    /** {@link System#nanoTime()} at which the last one came. */
+    final long lastNanos() {
+        return lastNanos;
     }
 
     final long lagged() {

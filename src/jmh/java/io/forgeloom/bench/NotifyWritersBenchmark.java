@@ -23,7 +23,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * What notifying costs writers: 16 of them, each a virtual thread that inserts a row in a transaction and begins the next, on
  * an embedded server with {@code fsync=on}. In turns, in a random order: no notification; {@code publishSoon} in the
- * transaction; {@code publish}, which is NOTIFY in the transaction. Throughput is compared with that of the same round
+ * transaction, with a payload that no other has, and always the same one; {@code publish}, which is NOTIFY in the transaction. Throughput is compared with that of the same round
  * without; delivery is from the call to {@code take()}, the commit included.
  *
  * <pre>{@code
@@ -39,9 +39,13 @@ public final class NotifyWritersBenchmark {
     private static final int WARMUP_ROUNDS = 3;
     private static final String CHANNEL = "rows";
 
+    /** Without a time: many become one. */
+    private static final String WAKE_UP = "rows";
+
     private enum Way {
         NONE,
         PUBLISH_SOON,
+        SAME_WAKE_UP_SOON,
         NOTIFY_IN_TRANSACTION
     }
 
@@ -86,6 +90,7 @@ public final class NotifyWritersBenchmark {
         Map<Way, Waits> delivery = new EnumMap<>(Way.class);
         Map<Way, List<Double>> throughput = new EnumMap<>(Way.class);
         Quotients soon = new Quotients();
+        Quotients same = new Quotients();
         Quotients inTransaction = new Quotients();
         for (long begun = System.nanoTime(); System.nanoTime() - begun < time.toNanos(); ) {
             Map<Way, Double> round = round(delivery);
@@ -93,12 +98,14 @@ public final class NotifyWritersBenchmark {
                     throughput.computeIfAbsent(way, key -> new ArrayList<>()).add(value));
             double none = round.getOrDefault(Way.NONE, 0.0);
             soon.add(round.getOrDefault(Way.PUBLISH_SOON, 0.0) / none);
+            same.add(round.getOrDefault(Way.SAME_WAKE_UP_SOON, 0.0) / none);
             inTransaction.add(round.getOrDefault(Way.NOTIFY_IN_TRANSACTION, 0.0) / none);
         }
         subscription.close();
         subscriber.join();
         throughput.forEach((way, values) -> print(way, values, delivery.getOrDefault(way, new Waits())));
         System.out.println("publishSoon ÷ none, throughput of a round: " + soon);
+        System.out.println("publishSoon of one wake-up ÷ none, throughput of a round: " + same);
         System.out.println("NOTIFY in the transaction ÷ none, throughput of a round: " + inTransaction);
         System.out.println(
                 "lagged: " + lagged + ", wake-ups dropped: " + bus.stats().dropped());
@@ -106,7 +113,7 @@ public final class NotifyWritersBenchmark {
 
     private static void print(Way way, List<Double> throughput, Waits delivery) {
         System.out.printf(Locale.ROOT, "%-22s %,8.0f transactions/s", way, Quotients.median(throughput));
-        if (way != Way.NONE) {
+        if (delivery.longest() > 0) {
             System.out.printf(
                     Locale.ROOT,
                     "; delivery p50 %.1f ms, p99 %.1f ms, longest %.1f ms",
@@ -148,7 +155,8 @@ public final class NotifyWritersBenchmark {
             writer.join();
         }
         double throughput = committed.get() * 1e9 / (System.nanoTime() - begun);
-        while (way != Way.NONE && received.get() < committed.get()) {
+        boolean eachArrives = way == Way.PUBLISH_SOON || way == Way.NOTIFY_IN_TRANSACTION;
+        while (eachArrives && received.get() < committed.get()) {
             if (System.nanoTime() - begun > PATIENCE.toNanos()) {
                 throw new IllegalStateException(received + " of " + committed + " came; lagged " + lagged);
             }
@@ -167,6 +175,7 @@ public final class NotifyWritersBenchmark {
             String payload = System.nanoTime() + ":" + writer;
             switch (way) {
                 case NONE -> {}
+                case SAME_WAKE_UP_SOON -> bus.publishSoon(CHANNEL, WAKE_UP);
                 case PUBLISH_SOON -> bus.publishSoon(CHANNEL, payload);
                 case NOTIFY_IN_TRANSACTION -> NotifyBus.publish(transaction.connection(), CHANNEL, payload);
             }
@@ -177,7 +186,7 @@ public final class NotifyWritersBenchmark {
     private void take(Subscription subscription) {
         try {
             for (Delivery next = subscription.take(); !(next instanceof Closed); next = subscription.take()) {
-                if (next instanceof Notification sent) {
+                if (next instanceof Notification sent && !sent.payload().equals(WAKE_UP)) {
                     String payload = sent.payload();
                     waits.add(System.nanoTime() - Long.parseLong(payload, 0, payload.indexOf(':'), 10));
                     received.incrementAndGet();

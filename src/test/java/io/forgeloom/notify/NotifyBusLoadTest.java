@@ -50,7 +50,7 @@ class NotifyBusLoadTest {
     /** Millions in one transaction are more than the driver hands on within its time; bytes that come are a sign of life. */
     @Test
     void hugeTransactionIsCountedAndDoesNotCostTheSession(TestDatabase database) throws Exception {
-        int sent = 4_000_000;
+        int sent = 3_000_000;
         try (Database db = open(database);
                 NotifyBus bus = NotifyBus.of(db, "ticks")) {
             Subscription ticks = listening(bus);
