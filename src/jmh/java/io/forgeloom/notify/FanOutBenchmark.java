@@ -11,9 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Flow;
 import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.SubmissionPublisher;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -80,7 +81,6 @@ public class FanOutBenchmark {
 
     private final Notification[] batch = new Notification[BATCH];
     private final List<Subscriber> all = new ArrayList<>();
-    private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private Gate gate;
     private Bus open;
 
@@ -114,26 +114,22 @@ public class FanOutBenchmark {
 
     @Benchmark
     @OperationsPerInvocation(DELIVERIES)
-    public void deliver() throws InterruptedException {
-        Thread publisher = Thread.ofVirtual().name("publisher").unstarted(this::publishAll);
-        publisher.setUncaughtExceptionHandler((thread, thrown) -> failure.set(thrown));
-        publisher.start();
-        publisher.join();
-        if (failure.get() != null) {
-            throw new IllegalStateException("the publisher failed", failure.get());
-        }
+    public void deliver() throws InterruptedException, ExecutionException {
+        FutureTask<Void> publishing = new FutureTask<>(this::publishAll, null);
+        Thread.ofVirtual().name("publisher").start(publishing);
+        publishing.get();
     }
 
     private void publishAll() {
         gate.publisher = Thread.currentThread();
         int batches = DELIVERIES / subscribers / BATCH;
         for (int i = 0; i < batches; i++) {
-            gate.awaitTurn(i);
+            gate.await(i);
+            gate.begin(i);
             open.publish(batch);
         }
-        gate.awaitTurn(batches);
-        gate.awaitTurn(batches + 1);
-        gate.reset();
+        gate.await(batches); // their number is even, so that the next invocation begins as this one did
+        gate.await(batches + 1);
     }
 
     /** Lets the publisher go on when every subscriber has finished the last batch but one. */
@@ -146,23 +142,15 @@ public class FanOutBenchmark {
             this.subscribers = subscribers;
         }
 
-        void awaitTurn(int number) {
+        void await(int number) {
             AtomicInteger left = busy[number & 1];
-            long start = System.nanoTime();
             while (left.get() > 0) {
-                LockSupport.park(this);
-                if (System.nanoTime() - start > PATIENCE_NANOS) {
-                    throw new IllegalStateException("batch " + number + ": " + left.get() + " of " + subscribers
-                            + " subscribers did not finish the last but one in " + PATIENCE_NANOS + " ns");
-                }
+                LockSupport.park(this); // without a deadline: JMH's own ends an invocation that hangs
             }
-            left.set(subscribers);
         }
 
-        /** After the two turns that published nothing. */
-        void reset() {
-            busy[0].set(0);
-            busy[1].set(0);
+        void begin(int number) {
+            busy[number & 1].set(subscribers);
         }
 
         void finished(int number) {
@@ -195,8 +183,7 @@ public class FanOutBenchmark {
                     sum += notification.backendPid();
                     if (++inBatch == BATCH) {
                         inBatch = 0;
-                        gate.finished(number);
-                        number = delivered % (DELIVERIES / gate.subscribers) == 0 ? 0 : number + 1;
+                        gate.finished(number++);
                     }
                 }
                 case Lagged lag -> lagged += lag.missed();
@@ -215,6 +202,22 @@ public class FanOutBenchmark {
         void close() throws InterruptedException;
     }
 
+    private interface Source {
+        Delivery take() throws InterruptedException;
+    }
+
+    private static Thread reading(Source source, Subscriber subscriber) {
+        return Thread.ofVirtual().name("subscriber").start(() -> {
+            try {
+                while (subscriber.on(source.take())) {
+                    // until Closed
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+    }
+
     private static void joinAll(List<Thread> threads) throws InterruptedException {
         for (Thread thread : threads) {
             if (!thread.join(Duration.ofNanos(PATIENCE_NANOS))) {
@@ -230,17 +233,7 @@ public class FanOutBenchmark {
         RingBus(List<Subscriber> all) {
             for (Subscriber one : all) {
                 RingReader reader = ring.reader(new Gap(1, "subscribed", Instant.EPOCH));
-                threads.add(Thread.ofVirtual().name("subscriber").start(() -> read(reader, one)));
-            }
-        }
-
-        private static void read(RingReader reader, Subscriber subscriber) {
-            try {
-                while (subscriber.on(reader.take())) {
-                    // until Closed
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
+                threads.add(reading(reader::take, one));
             }
         }
 
@@ -265,25 +258,7 @@ public class FanOutBenchmark {
         SubmissionBus(List<Subscriber> all, Executor executor) {
             publisher = new SubmissionPublisher<>(executor, CAPACITY);
             for (Subscriber one : all) {
-                publisher.subscribe(new Flow.Subscriber<>() {
-                    @Override
-                    public void onSubscribe(Flow.Subscription subscription) {
-                        subscription.request(Long.MAX_VALUE);
-                    }
-
-                    @Override
-                    public void onNext(Delivery element) {
-                        one.on(element);
-                    }
-
-                    @Override
-                    public void onError(Throwable thrown) {
-                        thrown.printStackTrace();
-                    }
-
-                    @Override
-                    public void onComplete() {}
-                });
+                publisher.consume(one::on); // asks for everything at once
             }
         }
 
@@ -346,17 +321,7 @@ public class FanOutBenchmark {
             for (Subscriber one : all) {
                 BlockingQueue<Delivery> queue = new ArrayBlockingQueue<>(CAPACITY);
                 queues.add(queue);
-                threads.add(Thread.ofVirtual().name("subscriber").start(() -> read(queue, one)));
-            }
-        }
-
-        private static void read(BlockingQueue<Delivery> queue, Subscriber subscriber) {
-            try {
-                while (subscriber.on(queue.take())) {
-                    // until Closed
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
+                threads.add(reading(queue::take, one));
             }
         }
 
@@ -381,7 +346,7 @@ public class FanOutBenchmark {
     }
 
     private static final class FloorBus implements Bus {
-        private final List<Waiter> waiters = new ArrayList<>();
+        private final List<AtomicReference<Thread>> waiters = new ArrayList<>();
         private final List<Thread> threads = new ArrayList<>();
         private volatile long count;
         private volatile boolean ended;
@@ -389,24 +354,20 @@ public class FanOutBenchmark {
         FloorBus(List<Subscriber> all) {
             Notification element = new Notification("forge_jobs_available", "send_mail", 1);
             for (Subscriber one : all) {
-                Waiter waiter = new Waiter();
+                AtomicReference<Thread> waiter = new AtomicReference<>();
                 waiters.add(waiter);
                 threads.add(Thread.ofVirtual().name("subscriber").start(() -> read(waiter, one, element)));
             }
         }
 
-        private static final class Waiter {
-            private volatile Thread thread;
-        }
-
-        private void read(Waiter waiter, Subscriber subscriber, Notification element) {
+        private void read(AtomicReference<Thread> waiter, Subscriber subscriber, Notification element) {
             long seen = 0;
             while (!ended) {
                 long limit = count;
                 for (; seen < limit; seen++) {
                     subscriber.on(element);
                 }
-                waiter.thread = Thread.currentThread();
+                waiter.set(Thread.currentThread());
                 if (count == seen && !ended) {
                     LockSupport.park(this);
                 }
@@ -420,10 +381,10 @@ public class FanOutBenchmark {
         }
 
         private void wake() {
-            for (Waiter waiter : waiters) {
-                Thread thread = waiter.thread;
+            for (AtomicReference<Thread> waiter : waiters) {
+                Thread thread = waiter.get();
                 if (thread != null) {
-                    waiter.thread = null;
+                    waiter.set(null);
                     LockSupport.unpark(thread);
                 }
             }

@@ -4,6 +4,7 @@ import static io.forgeloom.error.ConfigurationException.requireBetween;
 
 import io.forgeloom.cli.Diagnosis.ServerReport;
 import io.forgeloom.database.Identifier;
+import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.internal.concurrent.Deadline;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -52,7 +53,7 @@ import picocli.CommandLine.Spec;
             "(PGPASSFILE, ~/.pgpass). A replica has the primary's user and password",
             "unless its URL has its own.",
             "",
-            "With --grants nothing is examined: the primary is asked for its current schema,",
+            "With --grants nothing is examined: the primary is asked for the system schema,",
             "and the SQL goes to standard output, problems to standard error:",
             "  forge doctor --grants app --url URL | psql --single-transaction URL",
             "",
@@ -87,8 +88,15 @@ final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
             names = "--grants",
             paramLabel = "ROLE",
             description = "Prints the SQL by which the owner of the system schema lets ROLE use it, and does nothing"
-                    + " else. The schema is the current one of the primary's URL.")
+                    + " else.")
     private @Nullable String grants;
+
+    @Option(
+            names = "--schema",
+            paramLabel = "SCHEMA",
+            description = "With --grants: where the system schema is. Defaults to the current schema of the primary's"
+                    + " URL.")
+    private @Nullable String schema;
 
     @Option(names = "--json", description = "Prints one JSON object instead of text.")
     private boolean json;
@@ -110,7 +118,11 @@ final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
         CommandLine commandLine = commandLine();
         Duration timeout = servers.timeout();
         if (grants != null) {
-            return printGrants(new Identifier(grants), timeout, commandLine);
+            @Nullable Identifier home = schema == null ? null : MigrateCommand.identifier("--schema", schema);
+            return printGrants(new Identifier(grants), home, timeout, commandLine);
+        }
+        if (schema != null) {
+            throw new ConfigurationException("--schema", "is for --grants, which is missing");
         }
         List<ServerExam> exams = exams(timeout);
         Diagnosis diagnosis;
@@ -124,8 +136,8 @@ final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
     }
 
     /** Standard output is read by psql: there is all of it, or nothing. */
-    private int printGrants(Identifier role, Duration timeout, CommandLine commandLine) {
-        GrantsLook look = new GrantsLook(servers.targets(surroundings).getFirst(), role, timeout);
+    private int printGrants(Identifier role, @Nullable Identifier home, Duration timeout, CommandLine commandLine) {
+        GrantsLook look = new GrantsLook(servers.targets(surroundings).getFirst(), role, home, timeout);
         try {
             SideBySide.run("doctor", List.of(look), Deadline.after(timeout));
         } catch (InterruptedException e) {

@@ -37,6 +37,8 @@ public final class ForgeCommand {
     /** Held, because the logging of the JDK forgets what nobody holds. */
     private static final Logger LOGGER = Logger.getLogger("io.forgeloom");
 
+    private static final Logger MIGRATE_LOGGER = Logger.getLogger("io.forgeloom.migrate");
+
     /** A command that can say more of a failure. */
     interface Verbose {
         /** Whether it was told to. */
@@ -53,6 +55,8 @@ public final class ForgeCommand {
     public static void main(String[] args) {
         // What the library tells a service's log at start is of no interest here.
         LOGGER.setLevel(Level.WARNING);
+        // Its warnings reach the command as events, which it shows beside its bar.
+        MIGRATE_LOGGER.setLevel(Level.SEVERE);
         CommandLine commandLine = commandLine(Surroundings.ofThisProcess());
         commandLine.setOut(writer(System.out));
         commandLine.setErr(writer(System.err));
@@ -63,6 +67,8 @@ public final class ForgeCommand {
         return new CommandLine(new ForgeCommand())
                 .addSubcommand(new DoctorCommand(surroundings))
                 .addSubcommand(new StatusCommand(surroundings))
+                .addSubcommand(new MigrateCommand(surroundings))
+                .setCaseInsensitiveEnumValuesAllowed(true)
                 // A password may begin with an @.
                 .setExpandAtFiles(false)
                 .setParameterExceptionHandler(ForgeCommand::refuse)

@@ -30,18 +30,21 @@ final class GrantsLook implements SideBySide.Look {
                             WHERE c.relnamespace = n.oid AND c.relname = 'forge_system_migrations'),
                    EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = ?)
               FROM (SELECT) one
-              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = pg_catalog.current_schema()
+              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = COALESCE(?, pg_catalog.current_schema())
             """;
 
     private final Target target;
     private final Identifier role;
+    private final @Nullable Identifier home;
     private final Duration timeout;
     private final List<Finding> problems = new ArrayList<>();
     private @Nullable SystemGrants grants;
 
-    GrantsLook(Target target, Identifier role, Duration timeout) {
+    /** @param home the schema that is meant; null for the session's current one */
+    GrantsLook(Target target, Identifier role, @Nullable Identifier home, Duration timeout) {
         this.target = target;
         this.role = role;
+        this.home = home;
         this.timeout = timeout;
     }
 
@@ -80,6 +83,7 @@ final class GrantsLook implements SideBySide.Look {
     private void ask(PgSession session, Deadline deadline) {
         try (PreparedStatement question = session.connection().prepareStatement(ASK)) {
             question.setString(1, role.name());
+            question.setString(2, home == null ? null : home.name());
             try (ResultSet row = question.executeQuery()) {
                 row.next();
                 @Nullable String schema = row.getString(1);
@@ -107,13 +111,20 @@ final class GrantsLook implements SideBySide.Look {
         }
     }
 
-    private static Finding schemaMissing(@Nullable String schema) {
+    private Finding schemaMissing(@Nullable String schema) {
+        String detail;
+        if (schema != null) {
+            detail = "schema \"" + schema + "\" has no table forge_system_migrations";
+        } else if (home != null) {
+            detail = "there is no schema " + home;
+        } else {
+            detail = "the session has no current schema: search_path names none that is there";
+        }
         return Finding.problem(
                 "schema",
-                schema == null
-                        ? "the session has no current schema: search_path names none that is there"
-                        : "schema \"" + schema + "\" has no table forge_system_migrations",
-                "migrate first, as the owner; or name the schema in the URL: jdbc:postgresql://HOST/DB?currentSchema=NAME,"
+                detail,
+                "migrate first, as the owner (forge migrate); or name the schema by --schema, or in the URL:"
+                        + " jdbc:postgresql://HOST/DB?currentSchema=NAME,"
                         + " postgres://HOST/DB?options=-csearch_path%3DNAME");
     }
 }

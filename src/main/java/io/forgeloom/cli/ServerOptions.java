@@ -3,30 +3,25 @@ package io.forgeloom.cli;
 import static io.forgeloom.error.ConfigurationException.requireBetween;
 
 import io.forgeloom.cli.Diagnosis.ServerReport;
-import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.internal.pg.PgUrl;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The servers of a command line, and how long to wait for them. One thread at a time. */
 final class ServerOptions {
 
-    private static final String URL_VARIABLE = "DATABASE_URL";
-    private static final String PASSWORD_VARIABLE = "PGPASSWORD";
+    private static final String PASSWORD_VARIABLE = PrimaryOptions.PASSWORD_VARIABLE;
     private static final String USER = "user";
     private static final String PASSWORD = "password";
 
-    @Option(names = "--url", paramLabel = "URL", description = "The primary. Defaults to the variable DATABASE_URL.")
-    private @Nullable String url;
+    @Mixin
+    private final PrimaryOptions primaryOptions = new PrimaryOptions();
 
     @Option(names = "--replica", paramLabel = "URL", description = "A replica; may be given several times.")
     private List<String> replicas = new ArrayList<>();
-
-    @Option(names = "--password", description = "Asks for the password on the terminal.")
-    private boolean password;
 
     @Option(
             names = "--timeout",
@@ -49,15 +44,10 @@ final class ServerOptions {
 
     /** The primary first. */
     List<Target> targets(Surroundings surroundings) {
-        String origin = url == null ? URL_VARIABLE : "--url";
-        PgUrl primary = PgUrl.parse(origin, primaryUrl(surroundings));
-        String passwordOrigin = primary.property(PASSWORD) == null ? "" : "the URL";
-        if (password) {
-            primary = primary.withCredentials(null, surroundings.askForPassword());
-            passwordOrigin = "--password";
-        }
+        PrimaryOptions.Found found = primaryOptions.find(surroundings);
+        PgUrl primary = found.url();
         List<Target> targets = new ArrayList<>();
-        targets.add(target(ServerReport.PRIMARY, primary, origin, passwordOrigin, surroundings));
+        targets.add(target(ServerReport.PRIMARY, primary, found.origin(), found.passwordOrigin(), surroundings));
         for (int i = 0; i < replicas.size(); i++) {
             PgUrl replica = PgUrl.parse("--replica", replicas.get(i));
             boolean own = replica.property(PASSWORD) != null;
@@ -83,14 +73,5 @@ final class ServerOptions {
                 complete,
                 "(from " + origin + (user == null ? "" : "; user " + user)
                         + (from.isEmpty() ? "" : "; password from " + from) + ")");
-    }
-
-    private String primaryUrl(Surroundings surroundings) {
-        String found = url == null ? surroundings.variable(URL_VARIABLE) : url;
-        if (found == null) {
-            throw new ConfigurationException(
-                    "--url", "is missing; give --url jdbc:postgresql://host:port/db?user=… or set " + URL_VARIABLE);
-        }
-        return found;
     }
 }

@@ -27,19 +27,7 @@ final class StatusReport {
         List<List<String>> rows = new ArrayList<>();
         rows.add(HEADER);
         servers.forEach(server -> rows.add(row(server)));
-        int[] widths = new int[HEADER.size()];
-        for (List<String> row : rows) {
-            for (int i = 0; i < widths.length; i++) {
-                widths[i] = Math.max(widths[i], row.get(i).length());
-            }
-        }
-        for (List<String> row : rows) {
-            StringBuilder line = new StringBuilder();
-            for (int i = 0; i < widths.length; i++) {
-                line.append(row.get(i)).append(" ".repeat(widths[i] - row.get(i).length() + 2));
-            }
-            out.println(line.toString().stripTrailing());
-        }
+        TextTable.print(rows, out);
         for (ServerStatus server : servers) {
             String problem = server.problem();
             if (problem != null) {

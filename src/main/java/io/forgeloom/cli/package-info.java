@@ -10,7 +10,9 @@
  * {@code forge status} shows how the servers are now:
  * {@link io.forgeloom.cli.StatusCommand}, {@link io.forgeloom.cli.ServerStatus} and {@link io.forgeloom.cli.StatusReport}.
  * Both take their servers from {@link io.forgeloom.cli.ServerOptions} and measure lag by
- * {@link io.forgeloom.cli.PrimaryMark}.
+ * {@link io.forgeloom.cli.PrimaryMark}. {@code forge migrate} applies migrations:
+ * {@link io.forgeloom.cli.MigrateCommand} reads the command line, {@link io.forgeloom.cli.MigrateTask} does it,
+ * {@link io.forgeloom.cli.MigrateProgress} shows how it goes on and {@link io.forgeloom.cli.MigrateReport} how it ended.
  *
  * <h2>Guarantees</h2>
  * <ul>
@@ -26,11 +28,13 @@
  *
  * <h2>Threads</h2>
  * <p>A virtual thread {@code forgeloom-doctor-ROLE} or {@code forgeloom-status-ROLE} for each server, which ends with the
- * command.
+ * command; {@code forgeloom-migrate}, which SIGINT and SIGTERM interrupt through the shutdown hook
+ * {@code forgeloom-migrate-signal}.
  *
  * <h2>Example</h2>
  * <pre>{@code
  * forge doctor --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app --json
+ * forge migrate --url postgres://owner@db.example.com/app --dir migrations
  * forge status --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app
  * }</pre>
  */

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a run tells its listener, on the thread that runs it and in this order: {@link Waiting} while another run has the
- * lock, {@link Planned} once if there is something to apply, then for each file {@link Started}, {@link StatementDone},
- * {@link Retrying}, {@link Applied}. The lock, and inside a file a transaction, is held meanwhile: a listener that takes
+ * lock, {@link Planned} once if there is something to apply, then for each file {@link Started}, {@link Recovering},
+ * {@link StatementDone}, {@link Retrying}, {@link Applied}. The lock, and inside a file a transaction, is held meanwhile: a listener that takes
  * longer than a minute loses the session. One that throws is logged and does not stop the run.
  */
 public sealed interface MigrationEvent {
@@ -49,6 +49,13 @@ public sealed interface MigrationEvent {
      * @param attempt the one that failed; the first is 1
      */
     record Retrying(String version, int attempt, Duration pause, String cause) implements MigrationEvent {}
+
+    /**
+     * An earlier run was cut off in this migration, and what it left is taken away first.
+     *
+     * @param what was left, and what becomes of it
+     */
+    record Recovering(String version, String what) implements MigrationEvent {}
 
     /** A file is applied, and so is its row in the history. */
     record Applied(String version, Duration took) implements MigrationEvent {}

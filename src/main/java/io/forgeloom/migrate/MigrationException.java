@@ -3,6 +3,7 @@ package io.forgeloom.migrate;
 import io.forgeloom.error.ForgeException;
 import io.forgeloom.error.SqlState;
 import java.io.Serial;
+import java.sql.SQLException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +41,7 @@ public final class MigrationException extends ForgeException {
     private final @Nullable String version;
     private final @Nullable String file;
     private final int line;
+    private final @Nullable String excerpt;
 
     private MigrationException(
             Reason reason,
@@ -48,6 +50,7 @@ public final class MigrationException extends ForgeException {
             @Nullable String version,
             @Nullable String file,
             int line,
+            @Nullable String excerpt,
             @Nullable Throwable cause) {
         super(message, cause);
         this.reason = reason;
@@ -55,29 +58,52 @@ public final class MigrationException extends ForgeException {
         this.version = version;
         this.file = file;
         this.line = line;
+        this.excerpt = excerpt;
     }
 
     static MigrationException diverged(List<String> problems) {
         String message =
                 "nothing was applied, because the database and the files disagree:\n" + String.join("\n", problems);
-        return new MigrationException(Reason.DIVERGED, message, problems, null, null, 0, null);
+        return new MigrationException(Reason.DIVERGED, message, problems, null, null, 0, null, null);
     }
 
     static MigrationException schemaChanged(List<String> differences) {
         String message = "nothing was applied, because the schema is not what the last migration left:\n"
                 + String.join("\n", differences)
-                + "\nput it back, or accept it by running once with SchemaDrift.WARN";
-        return new MigrationException(Reason.SCHEMA_CHANGED, message, differences, null, null, 0, null);
+                + "\nput it back, or accept it: the next migration that is applied with SchemaDrift.WARN takes it for right";
+        return new MigrationException(Reason.SCHEMA_CHANGED, message, differences, null, null, 0, null, null);
     }
 
     static MigrationException of(Reason reason, String message, @Nullable Throwable cause) {
-        return new MigrationException(reason, message, List.of(message), null, null, 0, cause);
+        return new MigrationException(reason, message, List.of(message), null, null, 0, null, cause);
     }
 
+    /** What failed beside the files: the session's beginning, its end, the questions between. */
+    static MigrationException ofSession(SQLException e) {
+        String message = e.getMessage() + (e.getSQLState() == null ? "" : " [SQLSTATE " + e.getSQLState() + "]");
+        if (Thread.currentThread().isInterrupted()) {
+            return of(Reason.INTERRUPTED, "interrupted: " + message, e);
+        }
+        if (SqlState.isSessionLost(e.getSQLState())) {
+            return of(
+                    Reason.CONNECTION_LOST,
+                    "the session was lost: " + message + "; run again: it goes on where the database stands",
+                    e);
+        }
+        return of(Reason.REFUSED, "the database refused to be prepared or asked: " + message, e);
+    }
+
+    /** @param excerpt see {@link #excerpt()} */
     static MigrationException ofFile(
-            Reason reason, String version, String file, int line, String message, @Nullable Throwable cause) {
+            Reason reason,
+            String version,
+            String file,
+            int line,
+            String message,
+            @Nullable String excerpt,
+            @Nullable Throwable cause) {
         String text = file + (line > 0 ? ":" + line : "") + ": " + message;
-        return new MigrationException(reason, text, List.of(text), version, file, line, cause);
+        return new MigrationException(reason, text, List.of(text), version, file, line, excerpt, cause);
     }
 
     /** Why. */
@@ -104,6 +130,14 @@ public final class MigrationException extends ForgeException {
     /** The line in that file, from 1; 0 if there is none to name. */
     public int line() {
         return line;
+    }
+
+    /**
+     * The line of the file where the server found the error, and below it a caret that points at the place; null if the
+     * server named no place.
+     */
+    public @Nullable String excerpt() {
+        return excerpt;
     }
 
     /** Of the statement that failed; null if it was none. */

@@ -15,14 +15,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The table {@code forge_system_migrations}: what was applied, and what the schema was then. Only who has the lock writes
- * to it. Each row has the fingerprint of the schema after its migration; the newest also has it object by object, so that
- * a difference can be named. Confined to one thread.
+ * to it. One row, the last of a run, has the fingerprint of the schema object by object, so that a difference can be named;
+ * what it says of the schemas that a run works on goes with the run's first file and comes with its last, since a
+ * fingerprint after each would be most of the work in a large schema. Confined to one thread.
  */
 final class MigrationHistory {
 
     /** The table as Forge has it, and our columns, which may be there already. */
     private static final String CREATE = """
-            CREATE SCHEMA IF NOT EXISTS {schema};
             CREATE TABLE IF NOT EXISTS {schema}.forge_system_migrations (
                 version varchar(255) PRIMARY KEY,
                 applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -52,11 +52,23 @@ final class MigrationHistory {
     private static final String FORGET =
             "DELETE FROM {schema}.forge_system_migrations WHERE version = ? AND state = 'running'";
 
-    /**
-     * One statement for a row that is new and for one that was running. What is known of schemas that were not looked at is
-     * carried over; the notification goes out with the commit. The first parameter is the fingerprint's.
-     */
+    /** For a row that is new and for one that was running. The notification goes out with the commit. */
     private static final String APPLIED = """
+            WITH stale AS (
+                UPDATE {schema}.forge_system_migrations AS m SET catalog = m.catalog - CAST(? AS text[])
+                WHERE pg_catalog.jsonb_exists_any(m.catalog, CAST(? AS text[])))
+            INSERT INTO {schema}.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
+                                                          server_version)
+            SELECT ?, ?, ?, 'applied', ?, session_user, CAST(pg_catalog.current_setting('server_version_num') AS integer)
+            WHERE CAST(pg_catalog.pg_notify('forge_schema_changed', 'migrations_applied') AS text) IS NOT NULL
+              AND (CAST(? AS text) IS NULL OR ? = CAST(pg_catalog.pg_current_xact_id() AS text))
+            ON CONFLICT (version) DO UPDATE
+            SET state = 'applied', applied_at = pg_catalog.now(), duration_ms = EXCLUDED.duration_ms,
+                applied_by = EXCLUDED.applied_by, server_version = EXCLUDED.server_version
+            """;
+
+    /** What is known of schemas that were not looked at is carried over. The first parameter is the fingerprint's. */
+    private static final String REMEMBER = """
             WITH {live},
             before AS MATERIALIZED (
                 SELECT m.catalog FROM {schema}.forge_system_migrations AS m WHERE m.catalog IS NOT NULL
@@ -66,19 +78,11 @@ final class MigrationHistory {
             forget AS (
                 UPDATE {schema}.forge_system_migrations AS m SET catalog = NULL
                 WHERE m.catalog IS NOT NULL AND m.version <> CAST(? AS text))
-            INSERT INTO {schema}.forge_system_migrations AS h (version, checksum, algorithm, state, duration_ms, applied_by,
-                                                          server_version, fingerprint, catalog)
-            SELECT ?, ?, ?, 'applied', ?, session_user,
-                   CAST(pg_catalog.current_setting('server_version_num') AS integer),
-                   pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(CAST(a.catalog AS text), 'UTF8')), 'hex'),
-                   a.catalog
-            FROM after AS a
-            WHERE CAST(pg_catalog.pg_notify('forge_schema_changed', 'migrations_applied') AS text) IS NOT NULL
-              AND (CAST(? AS text) IS NULL OR ? = CAST(pg_catalog.pg_current_xact_id() AS text))
-            ON CONFLICT (version) DO UPDATE
-            SET state = 'applied', applied_at = pg_catalog.now(), duration_ms = EXCLUDED.duration_ms,
-                applied_by = EXCLUDED.applied_by, server_version = EXCLUDED.server_version,
-                fingerprint = EXCLUDED.fingerprint, catalog = EXCLUDED.catalog
+            UPDATE {schema}.forge_system_migrations AS h
+            SET catalog = a.catalog,
+                fingerprint = pg_catalog.encode(
+                    pg_catalog.sha256(pg_catalog.convert_to(CAST(a.catalog AS text), 'UTF8')), 'hex')
+            FROM after AS a WHERE h.version = ?
             """;
 
     /** What differs, ten objects at most; nothing for a schema that was not looked at, or by another major version. */
@@ -122,9 +126,13 @@ final class MigrationHistory {
                 .replace("{schema}", schema);
     }
 
-    /** The statements that make the table, or bring one of Forge's up to date; nothing if it is so already. */
-    String creation() {
-        return sql(CREATE);
+    /**
+     * The statements that make the table, or bring one of Forge's up to date.
+     *
+     * @param withSchema whether the schema is to be made, too, for which even IF NOT EXISTS needs a right on the database
+     */
+    String creation(boolean withSchema) {
+        return (withSchema ? "CREATE SCHEMA IF NOT EXISTS " + schema + "; " : "") + sql(CREATE);
     }
 
     /** All rows. The table must be there. */
@@ -164,7 +172,7 @@ final class MigrationHistory {
     }
 
     /**
-     * Writes the row of a file and the fingerprint; needs an empty search path.
+     * Writes the row of a file; what is known of the schema counts no more until {@link #remember}.
      *
      * @param transaction the transaction that it must be part of; null for whichever it is
      * @return false if it is another transaction
@@ -172,7 +180,7 @@ final class MigrationHistory {
     boolean applied(String key, MigrationFile file, Duration took, @Nullable String transaction) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(sql(APPLIED))) {
             statement.setArray(1, fingerprinted);
-            statement.setString(2, key);
+            statement.setArray(2, fingerprinted);
             statement.setString(3, key);
             statement.setString(4, file.checksum());
             statement.setString(5, MigrationText.ALGORITHM);
@@ -184,8 +192,24 @@ final class MigrationHistory {
     }
 
     /**
+     * Writes down in its row what the schema is after a file; needs an empty search path.
+     *
+     * @throws SQLException also one that {@link CatalogFingerprint#isPassing passes}
+     */
+    void remember(String key) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql(REMEMBER))) {
+            statement.setArray(1, fingerprinted);
+            statement.setString(2, key);
+            statement.setString(3, key);
+            statement.executeUpdate();
+        }
+    }
+
+    /**
      * What in the schema is not as the last migration left it, ten objects at most, in the order of their names; needs an
      * empty search path and a table with our columns.
+     *
+     * @throws SQLException also one that {@link CatalogFingerprint#isPassing passes}
      */
     List<String> differences() throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(sql(DIFFERENCES))) {

@@ -16,7 +16,7 @@ record MigrationList(String name, boolean system, List<MigrationFile> files) {
     static final String SYSTEM_PREFIX = "__forge_";
 
     /** Between a list's name and the file's version; neither can hold it. */
-    private static final char SEPARATOR = '/';
+    static final char SEPARATOR = '/';
 
     private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9_-]{0,62}");
 

@@ -54,8 +54,16 @@ final class MigrationPlan {
         return entries.size() - steps.size();
     }
 
-    MigrationStatus status() {
-        return new MigrationStatus(entries, problems);
+    /**
+     * As it is told to people.
+     *
+     * @param schemaChanges see there
+     * @param refusals what else a run would stop at
+     */
+    MigrationStatus status(List<String> schemaChanges, List<String> refusals) {
+        List<String> all = new ArrayList<>(problems);
+        all.addAll(refusals);
+        return new MigrationStatus(entries, schemaChanges, all);
     }
 
     /** Throws if the database has not just the beginning of each list. */
@@ -93,9 +101,15 @@ final class MigrationPlan {
     private void addApplied(MigrationList list, MigrationFile file, AppliedMigration row) {
         boolean same = row.hasChecksum(file.checksum());
         if (!same) {
-            problems.add(row.key() + " was changed after it had been applied: applied " + row.checksumText() + ", file "
-                    + file.checksum() + " (" + MigrationText.ALGORITHM + "); restore " + file.file()
-                    + ", and put the change into a new file");
+            String found = row.checksumText() + ", file " + file.checksum() + " (" + MigrationText.ALGORITHM + ")";
+            String when = row.running() ? "an earlier run had begun it: " : "it had been applied: applied ";
+            problems.add(
+                    MigrationText.ALGORITHM.equals(row.algorithm())
+                            ? row.key() + " was changed after " + when + found + "; restore " + file.file()
+                                    + ", and put the change into a new file"
+                            : row.key() + " was applied by another program, whose checksum does not compare: applied "
+                                    + found + "; if " + file.file() + " is what was applied, set checksum and algorithm"
+                                    + " of that row to those of the file");
         }
         if (row.running() && same) {
             steps.add(new Step(list, file, true));
@@ -113,13 +127,14 @@ final class MigrationPlan {
         } else {
             problems.add(row.key() + " is applied, and its file is missing here: restore it");
         }
-        entries.add(new Entry(list.name(), version, State.SOURCE_MISSING, null, null, row.checksum(), row.appliedAt()));
+        entries.add(
+                new Entry(list.name(), version, State.SOURCE_MISSING, null, 0, null, row.checksum(), row.appliedAt()));
     }
 
     /** 0 for a version that none of our names could have. */
     private static int numberOf(String version) {
         String name = version.startsWith(MigrationList.SYSTEM_PREFIX)
-                ? version.substring(MigrationList.SYSTEM_PREFIX.length() + 1)
+                ? version.substring(Math.min(MigrationList.SYSTEM_PREFIX.length() + 1, version.length()))
                 : version;
         int digits = 0;
         while (digits < name.length() && Character.isDigit(name.charAt(digits))) {
@@ -134,6 +149,7 @@ final class MigrationPlan {
                 file.version(),
                 state,
                 file.file(),
+                file.statements().size(),
                 file.checksum(),
                 row == null ? null : row.checksum(),
                 row == null ? null : row.appliedAt());

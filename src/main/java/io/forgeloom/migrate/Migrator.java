@@ -1,15 +1,11 @@
 package io.forgeloom.migrate;
 
+import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
-import io.forgeloom.error.SqlState;
-import io.forgeloom.internal.concurrent.Backoff;
-import io.forgeloom.internal.concurrent.Deadline;
-import io.forgeloom.lock.AdvisoryLock;
 import io.forgeloom.lock.HeldLock;
-import io.forgeloom.lock.LockHolder;
 import io.forgeloom.lock.LockId;
 import io.forgeloom.migrate.MigrationException.Reason;
 import io.forgeloom.migrate.MigrationPlan.Step;
@@ -21,7 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -47,17 +42,6 @@ public final class Migrator {
 
     /** Forge's: "FORGE". */
     static final LockId LOCK = LockId.of(0x46_4F52_4745L);
-
-    private static final Duration FIRST_POLL = Duration.ofMillis(50);
-
-    /** So that the last of many starts returns well within a second of the winner's last commit. */
-    private static final Duration LONGEST_POLL = Duration.ofMillis(500);
-
-    /** After {@link #PATIENT}: the lock is held for a long migration, and nobody needs to be quick. */
-    private static final Duration PATIENT_POLL = Duration.ofSeconds(2);
-
-    private static final Duration PATIENT = Duration.ofMinutes(1);
-    private static final Duration WARN_INTERVAL = Duration.ofSeconds(30);
 
     private final ConnectionPool pool;
     private final Map<String, MigrationSource> sources;
@@ -101,7 +85,8 @@ public final class Migrator {
     }
 
     /**
-     * How files and database stand to each other, problems included. Takes no lock and changes nothing; another run may be
+     * How files and database stand to each other, problems included, those of the schema as well unless
+     * {@link SchemaDrift#IGNORE} says not to look. Takes no lock and changes nothing; another run may be
      * under way.
      *
      * @throws MigrationFileException if the files are not what they must be; no connection was taken
@@ -110,7 +95,19 @@ public final class Migrator {
      */
     public MigrationStatus status() {
         List<MigrationList> lists = lists();
-        return inSession(session -> MigrationPlan.of(lists, session.applied()).status());
+        return inSession(session -> status(session, lists));
+    }
+
+    private MigrationStatus status(MigrationSession session, List<MigrationList> lists)
+            throws SQLException, InterruptedException {
+        MigrationPlan plan = MigrationPlan.of(lists, session.applied());
+        boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
+        List<String> differences = unfinished ? List.of() : differences(session);
+        List<String> refusals = new ArrayList<>(drift == SchemaDrift.FAIL ? differences : List.of());
+        for (Step step : plan.steps()) {
+            LooseMigration.refusal(step, session.schema()).ifPresent(refusals::add);
+        }
+        return plan.status(differences, refusals);
     }
 
     private List<MigrationList> lists() {
@@ -126,32 +123,19 @@ public final class Migrator {
     }
 
     private <T> T inSession(Work<T> work) {
-        try (MigrationSession session = MigrationSession.open(pool, schema)) {
+        try (MigrationSession session = MigrationSession.open(pool, schema, limits.idleTimeout())) {
             return work.in(session);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw MigrationException.of(Reason.INTERRUPTED, "interrupted; run again: nothing is half done", e);
+        } catch (AcquireException e) {
+            boolean interrupted = e.reason() == AcquireException.Reason.INTERRUPTED;
+            throw interrupted ? MigrationException.of(Reason.INTERRUPTED, "interrupted before it began", e) : e;
         } catch (SQLException e) {
-            throw failed(e);
+            throw MigrationException.ofSession(e);
         } catch (DatabaseException e) {
-            throw failed(e.sqlException());
+            throw MigrationException.ofSession(e.sqlException());
         }
-    }
-
-    private static MigrationException failed(SQLException e) {
-        String state = e.getSQLState() == null ? "" : " [SQLSTATE " + e.getSQLState() + "]";
-        if (Thread.currentThread().isInterrupted()) {
-            return MigrationException.of(Reason.INTERRUPTED, "interrupted: " + e.getMessage() + state, e);
-        }
-        if (SqlState.isSessionLost(e.getSQLState())) {
-            return MigrationException.of(
-                    Reason.CONNECTION_LOST,
-                    "the session was lost: " + e.getMessage() + state
-                            + "; run again: it goes on where the database stands",
-                    e);
-        }
-        return MigrationException.of(
-                Reason.REFUSED, "the database refused to be prepared or asked: " + e.getMessage() + state, e);
     }
 
     private MigrationResult migrate(MigrationSession session, List<MigrationList> lists, long begun)
@@ -160,9 +144,16 @@ public final class Migrator {
         List<String> applied = List.of();
         List<String> differences;
         // Most starts find nothing to do, and take no lock for it.
-        @Nullable HeldLock lock = plan.steps().isEmpty() ? null : lock(session, lists);
+        @Nullable
+        HeldLock lock = plan.steps().isEmpty()
+                ? null
+                : new LockWait(session, limits, listener)
+                        .takeUnless(() -> MigrationPlan.of(lists, session.applied())
+                                .requireSound()
+                                .steps()
+                                .isEmpty());
         if (lock == null) {
-            differences = drift == SchemaDrift.IGNORE ? List.of() : report(session.differences());
+            differences = report(differences(session));
             if (!plan.steps().isEmpty()) {
                 // Another run did it meanwhile.
                 plan = MigrationPlan.of(lists, session.applied());
@@ -170,9 +161,11 @@ public final class Migrator {
         } else {
             try (lock) {
                 requireOneSession(session, lock);
-                session.prepare();
+                session.prepare(limits.lockTimeout());
                 plan = MigrationPlan.of(lists, session.applied()).requireSound();
-                differences = drift == SchemaDrift.IGNORE ? List.of() : report(session.differences());
+                // What an unfinished file has done so far is no change by hand, and is not told apart from one.
+                boolean unfinished = plan.steps().stream().anyMatch(Step::unfinished);
+                differences = unfinished ? List.of() : report(differences(session));
                 applied = apply(session, lock, plan);
             }
         }
@@ -182,7 +175,6 @@ public final class Migrator {
     private List<String> apply(MigrationSession session, HeldLock lock, MigrationPlan plan)
             throws SQLException, InterruptedException {
         List<Step> steps = plan.steps();
-        List<String> applied = new ArrayList<>();
         if (!steps.isEmpty()) {
             listener.accept(new MigrationEvent.Planned(
                     steps.size(),
@@ -190,17 +182,28 @@ public final class Migrator {
                             .mapToInt(step -> step.file().statements().size())
                             .sum()));
         }
-        MigrationRun run = new MigrationRun(session, lock, limits, listener);
-        for (Step step : steps) {
-            listener.accept(new MigrationEvent.Started(
-                    step.key(),
-                    step.file().file(),
-                    applied.size() + 1,
-                    step.file().statements().size()));
-            run.apply(step);
-            applied.add(step.key());
+        return new MigrationRun(session, lock, limits, listener).apply(steps);
+    }
+
+    private List<String> differences(MigrationSession session) throws SQLException, InterruptedException {
+        if (drift == SchemaDrift.IGNORE) {
+            return List.of();
         }
-        return applied;
+        try {
+            return session.differences();
+        } catch (SQLException e) {
+            if (!CatalogFingerprint.isPassing(e)) {
+                throw e;
+            }
+            String message = "the schema could not be compared with what the last migration left, since others were"
+                    + " changing or locking it: " + e.getMessage();
+            // Who wants only to be warned is not kept from starting by what others do.
+            if (drift == SchemaDrift.FAIL) {
+                throw MigrationException.of(Reason.REFUSED, message + "; nothing was applied; run again", e);
+            }
+            LOG.log(Level.WARNING, message);
+            return List.of();
+        }
     }
 
     private List<String> report(List<String> differences) {
@@ -212,58 +215,6 @@ public final class Migrator {
             listener.accept(new MigrationEvent.SchemaChanged(difference));
         }
         return differences;
-    }
-
-    // ---- the lock ----
-
-    /** The lock, or null as soon as nothing is pending any more. */
-    private @Nullable HeldLock lock(MigrationSession session, List<MigrationList> lists)
-            throws SQLException, InterruptedException {
-        long begun = System.nanoTime();
-        Deadline deadline = Deadline.after(limits.lockWait());
-        Backoff backoff = new Backoff(FIRST_POLL, LONGEST_POLL);
-        Deadline nextWarning = Deadline.after(Duration.ZERO);
-        while (true) {
-            Optional<HeldLock> lock = AdvisoryLock.tryAcquire(session.connection(), LOCK);
-            if (lock.isPresent()) {
-                return lock.get();
-            }
-            if (MigrationPlan.of(lists, session.applied())
-                    .requireSound()
-                    .steps()
-                    .isEmpty()) {
-                return null;
-            }
-            Duration waited = MigrationRun.since(begun);
-            if (nextWarning.expired() || deadline.expired()) {
-                @Nullable
-                LockHolder holder =
-                        AdvisoryLock.holder(session.connection(), LOCK).orElse(null);
-                warnOrGiveUp(holder, waited, deadline);
-                nextWarning = Deadline.after(WARN_INTERVAL);
-            }
-            Duration poll = waited.compareTo(PATIENT) < 0 ? Duration.ofNanos(backoff.nextNanos()) : PATIENT_POLL;
-            Thread.sleep(poll.compareTo(deadline.remaining()) < 0 ? poll : deadline.remaining());
-        }
-    }
-
-    private void warnOrGiveUp(@Nullable LockHolder holder, Duration waited, Deadline deadline) {
-        String who = holder == null ? "a session that has just let it go" : holder.toString();
-        if (deadline.expired()) {
-            throw MigrationException.of(
-                    Reason.LOCKED,
-                    "waited " + waited.toMillis() + " ms (lockWait "
-                            + limits.lockWait().toMillis()
-                            + " ms) for the lock of the migrations, " + LOCK + ", which is held by " + who
-                            + "; if that one hangs, end it with SELECT pg_terminate_backend("
-                            + (holder == null ? "pid" : holder.pid()) + ")",
-                    null);
-        }
-        LOG.log(
-                Level.WARNING,
-                "waiting " + waited.toMillis() + " ms of " + limits.lockWait().toMillis()
-                        + " for the lock of the migrations, held by " + who);
-        listener.accept(new MigrationEvent.Waiting(holder, waited));
     }
 
     /** A pooler could send the lock and the work to two sessions. */
@@ -294,6 +245,7 @@ public final class Migrator {
         private Duration retryTimeout = MigrationLimits.DEFAULT.retryTimeout();
         private Duration statementTimeout = MigrationLimits.DEFAULT.statementTimeout();
         private Duration looseStatementTimeout = MigrationLimits.DEFAULT.looseStatementTimeout();
+        private Duration idleTimeout = MigrationLimits.DEFAULT.idleTimeout();
         private SchemaDrift drift = SchemaDrift.WARN;
         private Consumer<MigrationEvent> listener = event -> {};
 
@@ -374,6 +326,12 @@ public final class Migrator {
             return this;
         }
 
+        /** For tests of a process that is frozen, which cannot wait for a minute. */
+        Builder idleTimeout(Duration idle) {
+            idleTimeout = idle;
+            return this;
+        }
+
         /** What to do about a schema that was changed by hand. Defaults to {@link SchemaDrift#WARN}. */
         public Builder schemaDrift(SchemaDrift drift) {
             this.drift = Objects.requireNonNull(drift, "schemaDrift");
@@ -396,7 +354,8 @@ public final class Migrator {
         }
 
         private MigrationLimits limits() {
-            return new MigrationLimits(lockWait, lockTimeout, retryTimeout, statementTimeout, looseStatementTimeout);
+            return new MigrationLimits(
+                    lockWait, lockTimeout, retryTimeout, statementTimeout, looseStatementTimeout, idleTimeout);
         }
     }
 }

@@ -17,12 +17,15 @@
  *   <li>A file in a transaction is there as a whole with its row in the history, or not at all.
  *   <li>A process that ends at any point leaves nothing that the next run does not finish by itself, but for a statement
  *       without a transaction of a kind that nobody can judge from outside: then the message says what to do.
+ *   <li>What a file does to its session, its role, settings, cursors and temporary tables, the next one does not find.
  *   <li>Nobody waits inside the server for the lock, so {@code CREATE INDEX CONCURRENTLY} never waits for a waiter.
  *   <li>A statement in a transaction waits at most {@code lockTimeout} for a lock, and so others behind it no longer.
  *   <li>The statements of a script are the server's: as many as its {@code CommandComplete} messages, with the same
  *       borders.
  *   <li>All that is wrong with the files, or between the files and the history, is told at once, before anything is
  *       applied.
+ *   <li>What others do to the schema meanwhile, or have locked of it, neither fails a start that has nothing to apply nor
+ *       holds it up for longer than a second, unless it asked for {@link io.forgeloom.migrate.SchemaDrift#FAIL}.
  *   <li>The checksum is of what runs: SHA-256 of the text without byte order mark and with LF for CRLF.
  * </ul>
  *

@@ -92,7 +92,7 @@ class DoctorClusterTest {
         assertTrue(variable.check("url").detail().contains("password from PGPASSWORD"), variable.out());
         assertNoPassword(variable);
 
-        Surroundings typing = new Surroundings(Map.of("PGPASSWORD", "wrong"), true, password::toCharArray);
+        Surroundings typing = new Surroundings(Map.of("PGPASSWORD", "wrong"), true, password::toCharArray, () -> 0);
         ForgeRun prompt = ForgeRun.in(typing, ForgeRun.doctorArguments("--password", "--url", url));
         assertEquals(0, prompt.exitCode(), prompt.out());
         assertNoPassword(prompt);

@@ -58,7 +58,8 @@ class DoctorGrantsTest {
     private void applyAsOwner(TestDatabase database) throws Exception {
         database.execute("CREATE SCHEMA " + HOME + " AUTHORIZATION " + owner);
         try (Connection connection = as(database, owner)) {
-            SystemSchemaFiles.apply(connection, HOME);
+            // The owner of a schema, who may create no other.
+            SystemSchemaFiles.apply(database.url() + "&options=-c%20role%3D" + owner.name(), HOME);
             // Where an administrator has taken away what PostgreSQL gives to everybody.
             execute(connection, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA " + HOME + " FROM PUBLIC");
         }
@@ -190,6 +191,26 @@ class DoctorGrantsTest {
     }
 
     @Test
+    void schemaIsNamedByTheOptionAsWellAsByTheUrl(TestDatabase database) throws Exception {
+        applyAsOwner(database);
+        String[] byOption = {"doctor", "--url", database.url(), "--grants", application.name(), "--schema", HOME.name()
+        };
+        ForgeRun run = ForgeRun.of(byOption);
+        assertEquals(0, run.exitCode(), run.err());
+        String byUrl = ForgeRun.of("doctor", "--url", url(database), "--grants", application.name())
+                .out();
+        assertEquals(byUrl, run.out());
+
+        ForgeRun useless = ForgeRun.of("doctor", "--url", database.url(), "--schema", "x");
+        assertEquals(2, useless.exitCode());
+        assertTrue(useless.err().contains("--schema: is for --grants"), useless.err());
+        ForgeRun tooLong =
+                ForgeRun.of("doctor", "--url", database.url(), "--grants", "app", "--schema", "x".repeat(64));
+        assertEquals(2, tooLong.exitCode());
+        assertTrue(tooLong.err().contains("--schema: \"xxx"), tooLong.err());
+    }
+
+    @Test
     void withoutASystemSchemaOrARoleNothingIsPrinted(TestDatabase database) throws Exception {
         ForgeRun run = ForgeRun.of("doctor", "--url", database.url(), "--grants", "public");
         assertEquals(1, run.exitCode());
@@ -203,6 +224,9 @@ class DoctorGrantsTest {
         ForgeRun json = ForgeRun.doctor("--url", database.url(), "--grants", "nobody");
         assertEquals(List.of("schema", "role"), List.copyOf(json.checks().keySet()));
         assertFalse(json.check("role").ok());
+
+        ForgeRun named = ForgeRun.doctor("--url", database.url(), "--grants", "nobody", "--schema", "Nowhere");
+        assertTrue(named.check("schema").detail().contains("there is no schema \"Nowhere\""), named.out());
 
         ForgeRun nowhere = ForgeRun.doctor("--url", database.url() + "&currentSchema=nowhere", "--grants", "nobody");
         assertTrue(nowhere.check("schema").detail().contains("search_path"), nowhere.out());

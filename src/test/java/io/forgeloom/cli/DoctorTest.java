@@ -76,11 +76,11 @@ class DoctorTest {
     @Test
     void withoutUnicodeOrColourOnlyPlainAsciiIsWritten() {
         String[] arguments = {"doctor", "--url", "postgres://127.0.0.1:1/app"};
-        ForgeRun plain = ForgeRun.in(new Surroundings(Map.of(), false, () -> null), arguments);
+        ForgeRun plain = ForgeRun.in(new Surroundings(Map.of(), false, () -> null, () -> 0), arguments);
         assertTrue(plain.out().chars().allMatch(c -> c == '\n' || c >= ' ' && c < 0x7f), plain.out());
         assertTrue(plain.out().contains("  x connect "), plain.out());
 
-        ForgeRun coloured = ForgeRun.in(new Surroundings(Map.of(), true, () -> null), Ansi.ON, arguments);
+        ForgeRun coloured = ForgeRun.in(new Surroundings(Map.of(), true, () -> null, () -> 0), Ansi.ON, arguments);
         assertTrue(coloured.out().contains("\u001b[31m✗"), coloured.out());
     }
 

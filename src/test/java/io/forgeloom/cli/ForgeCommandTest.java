@@ -32,6 +32,9 @@ class ForgeCommandTest {
         ForgeRun status = ForgeRun.of("status", "--help");
         assertEquals(0, status.exitCode());
         assertTrue(status.out().lines().allMatch(line -> line.length() <= 80), status.out());
+        ForgeRun migrate = ForgeRun.of("migrate", "--help");
+        assertEquals(0, migrate.exitCode());
+        assertTrue(migrate.out().lines().allMatch(line -> line.length() <= 80), migrate.out());
         assertTrue(ForgeRun.of("--help").out().startsWith("Usage: forge "));
     }
 
@@ -87,6 +90,12 @@ class ForgeCommandTest {
                 "doctor --url postgres://app:a?b&hunter2=b@db/app",
                 "doctor --url postgres://db/app?password=hunter2&nonsense=1",
                 "doctor --url postgres://db/app?password=a&hunter2",
+                "migrate postgres://app:hunter2@db/app",
+                "migrate --password hunter2",
+                "migrate --drift hunter2",
+                "migrate --url hunter2",
+                "migrate --dir --url=hunter2",
+                "migrate --url postgres://app:hunter2@db:notaport/app",
                 "status postgres://app:hunter2@db/app",
                 "status --password=hunter2",
                 "status --url postgres://app:hunter2@db:notaport/app",

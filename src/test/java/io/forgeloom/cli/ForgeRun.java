@@ -22,14 +22,14 @@ import picocli.CommandLine.Help.Ansi;
  */
 record ForgeRun(int exitCode, String out, String err) {
 
-    private static final Surroundings EMPTY = new Surroundings(Map.of(), true, () -> null);
+    private static final Surroundings EMPTY = new Surroundings(Map.of(), true, () -> null, () -> 0);
 
     static ForgeRun of(String... arguments) {
         return in(EMPTY, arguments);
     }
 
     static ForgeRun withEnvironment(Map<String, String> variables, String... arguments) {
-        return in(new Surroundings(variables, true, () -> null), arguments);
+        return in(new Surroundings(variables, true, () -> null, () -> 0), arguments);
     }
 
     static ForgeRun in(Surroundings surroundings, String... arguments) {

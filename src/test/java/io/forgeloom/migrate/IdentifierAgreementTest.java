@@ -51,7 +51,7 @@ class IdentifierAgreementTest {
         Connection connection = server.connect(database);
         try (Statement statement = connection.createStatement()) {
             statement.execute("CREATE SCHEMA IF NOT EXISTS elsewhere");
-            SystemSchemaFiles.apply(connection, HOME);
+            SystemSchemaFiles.apply(server.url(database), HOME);
             statement.execute(JUDGE);
         }
         return connection;

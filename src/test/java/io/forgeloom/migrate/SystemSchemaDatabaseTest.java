@@ -80,9 +80,9 @@ class SystemSchemaDatabaseTest {
         }
     }
 
-    private static void applied(Connection connection) throws Exception {
+    private static void applied(TestDatabase database, Connection connection) throws Exception {
         execute(connection, "CREATE SCHEMA " + HOME);
-        SystemSchemaFiles.apply(connection, HOME);
+        SystemSchemaFiles.apply(database.url(), HOME);
     }
 
     @Test
@@ -93,7 +93,7 @@ class SystemSchemaDatabaseTest {
             SystemSchemaFiles.run(connection, HOME, SystemSchemaFiles.removal());
             assertEquals(before, objects(connection), "where there is nothing, nothing is removed");
 
-            SystemSchemaFiles.apply(connection, HOME);
+            SystemSchemaFiles.apply(database.url(), HOME);
             TreeSet<String> applied = objects(connection);
             assertTrue(applied.contains("pg_proc \"Odd \"\"Schema\".forge_validate_identifier(pg_catalog.text)"));
             SystemSchemaFiles.run(connection, HOME, SystemSchemaFiles.removal());
@@ -113,7 +113,7 @@ class SystemSchemaDatabaseTest {
         try (Connection connection = database.connect()) {
             execute(connection, "CREATE SCHEMA " + HOME);
             TreeSet<String> made = new TreeSet<>(objects(connection));
-            SystemSchemaFiles.apply(connection, HOME);
+            SystemSchemaFiles.apply(database.url(), HOME);
             TreeSet<String> after = objects(connection);
             after.removeAll(made);
             after.removeIf(object -> object.contains(" pg_toast.") || object.startsWith("pg_constraint "));
@@ -129,7 +129,7 @@ class SystemSchemaDatabaseTest {
     @Test
     void whatIsBuiltOnTheSystemSchemaStopsItsRemovalAsAWhole(TestDatabase database) throws Exception {
         try (Connection connection = database.connect()) {
-            applied(connection);
+            applied(database, connection);
             execute(
                     connection,
                     "CREATE TABLE mine (name text CHECK (" + HOME + ".forge_validate_identifier(name) = name))");
@@ -146,7 +146,7 @@ class SystemSchemaDatabaseTest {
     @Test
     void everyFunctionSaysByWhichSearchPathItIsRead(TestDatabase database) throws Exception {
         try (Connection connection = database.connect()) {
-            applied(connection);
+            applied(database, connection);
             List<String> settings = column(
                     connection,
                     "SELECT proname || ' ' || coalesce((SELECT s FROM unnest(proconfig) s WHERE s LIKE 'search_path=%'),"
@@ -165,7 +165,7 @@ class SystemSchemaDatabaseTest {
     @Test
     void decoysOfTheCallerAreNotCalled(TestDatabase database) throws Exception {
         try (Connection connection = database.connect()) {
-            applied(connection);
+            applied(database, connection);
             execute(connection, """
                     CREATE SCHEMA decoy;
                     CREATE FUNCTION decoy.forge_validate_identifier(name text) RETURNS text

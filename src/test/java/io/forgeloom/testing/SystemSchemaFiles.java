@@ -1,6 +1,9 @@
 package io.forgeloom.testing;
 
+import io.forgeloom.database.Database;
+import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.database.Identifier;
+import io.forgeloom.migrate.Migrator;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -9,7 +12,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 
-/** The files of the system schema, read and applied by plain JDBC and without the product's reader. */
+/** The files of the system schema, read without the product's reader, and applied by its migrator. */
 public final class SystemSchemaFiles {
 
     private static final String FOLDER = "io/forgeloom/migrate/";
@@ -44,18 +47,11 @@ public final class SystemSchemaFiles {
         }
     }
 
-    /**
-     * Applies all files in a schema that is there, in one transaction, with a search path as the runner sets it; and makes
-     * the runner's own table, as far as others read it.
-     */
-    public static void apply(Connection connection, Identifier schema) throws SQLException, IOException {
-        run(connection, schema, """
-                CREATE TABLE forge_system_migrations (
-                    version varchar(255) PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now(),
-                    checksum varchar(64) NOT NULL)
-                """);
-        for (String path : index()) {
-            run(connection, schema, text(path));
+    /** Brings a database to where this version's system schema is, as a program at its start does. */
+    public static void apply(String url, Identifier schema) {
+        try (Database database =
+                Database.open(DatabaseConfig.builder(url).poolSize(1).build())) {
+            Migrator.builder(database.primary()).schema(schema).build().migrate();
         }
     }
 
