@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -45,9 +46,13 @@ final class BusLoop {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
 
-    // Written under the lock by the bus's thread.
+    // Written by the bus's thread, under the lock where somebody waits for it.
     private volatile Phase phase = Phase.STOPPED;
     private volatile long generation;
+
+    /** The last generation whose gap is in every stream. */
+    private volatile long announced;
+
     private volatile Set<String> listening = Set.of();
     private volatile @Nullable Instant connectedSince;
 
@@ -61,7 +66,7 @@ final class BusLoop {
     private volatile boolean stale;
 
     // Written by the bus's thread alone.
-    private volatile long received;
+    private final AtomicLong received = new AtomicLong();
     private volatile double queueUsage = -1;
     private volatile long provenNanos;
 
@@ -103,7 +108,7 @@ final class BusLoop {
     }
 
     boolean awaitGeneration(long wanted, Deadline deadline) throws InterruptedException {
-        return await(deadline, () -> generation >= wanted);
+        return await(deadline, () -> announced >= wanted);
     }
 
     /** Waits while a LISTEN for these channels is under way. An interrupt ends the wait, and its flag is set. */
@@ -149,7 +154,7 @@ final class BusLoop {
         return new BusStats(
                 generation,
                 connectedSince,
-                received,
+                received.get(),
                 queueUsage,
                 proven == 0 ? null : Duration.ofNanos(System.nanoTime() - proven),
                 sender.sent(),
@@ -248,9 +253,12 @@ final class BusLoop {
         long next = generation + 1;
         proven();
         heardNanos = provenNanos;
+        // Whoever reads the gap finds the generation that it names, and whoever waited for the generation finds the
+        // gap.
+        generation = next;
         channels.gap(names, new Gap(next, cause, since == null ? Instant.now() : since));
         enter(Phase.LISTENING, () -> {
-            generation = next;
+            announced = next;
             listening = names;
             connectedSince = Instant.now();
         });
@@ -272,7 +280,7 @@ final class BusLoop {
             channels.flush();
             long now = System.nanoTime();
             if (count > 0) {
-                received += count;
+                received.addAndGet(count);
                 heardNanos = now;
             }
             if (stale) {

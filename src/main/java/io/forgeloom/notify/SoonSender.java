@@ -35,6 +35,9 @@ final class SoonSender {
     /** As many different ones wait at most: what a long outage may cost in memory. */
     static final int MOST_PENDING = 65_536;
 
+    /** So many go into one statement: after an outage there may be far more than one could send in time. */
+    static final int MOST_AT_ONCE = 1_000;
+
     private static final Duration FIRST_RETRY = Duration.ofMillis(50);
     private static final Duration LAST_RETRY = Duration.ofSeconds(2);
     private static final Duration LAST_WORDS = Duration.ofSeconds(1);
@@ -44,6 +47,9 @@ final class SoonSender {
             FROM ROWS FROM (pg_catalog.unnest(CAST(? AS text[])), pg_catalog.unnest(CAST(? AS text[])))
                  WITH ORDINALITY AS w (channel, payload, number)
             """;
+
+    /** The class of SQLSTATE for values that cannot be. */
+    private static final String DATA_EXCEPTION = "22";
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom.notify");
 
@@ -83,14 +89,16 @@ final class SoonSender {
             lock.unlock();
         }
         task.close();
-        List<WakeUp> last = take();
-        if (!last.isEmpty()) {
+        Deadline deadline = Deadline.after(LAST_WORDS);
+        for (List<WakeUp> last = take(); !last.isEmpty(); last = take()) {
             try {
-                send(last, LAST_WORDS);
+                sendOrDrop(last, deadline.remaining());
             } catch (SQLException | AcquireException e) {
                 LOG.log(
                         Level.WARNING,
-                        last.size() + " wake-ups were not sent before the bus was closed: " + e.getMessage());
+                        (last.size() + pending()) + " wake-ups were not sent before the bus was closed: "
+                                + e.getMessage());
+                return;
             }
         }
     }
@@ -142,7 +150,7 @@ final class SoonSender {
             List<WakeUp> batch = take();
             boolean done = false;
             try {
-                send(batch, LAST_RETRY);
+                sendOrDrop(batch, LAST_RETRY);
                 backoff.reset();
                 done = true;
             } catch (SQLException | AcquireException e) {
@@ -175,9 +183,13 @@ final class SoonSender {
     private List<WakeUp> take() {
         lock.lock();
         try {
-            List<WakeUp> all = List.copyOf(pending);
-            pending = new LinkedHashSet<>();
-            return all;
+            List<WakeUp> first = pending.stream().limit(MOST_AT_ONCE).toList();
+            if (first.size() == pending.size()) {
+                pending = new LinkedHashSet<>();
+            } else {
+                first.forEach(pending::remove);
+            }
+            return first;
         } finally {
             lock.unlock();
         }
@@ -192,6 +204,29 @@ final class SoonSender {
             pending = all;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** As {@link #send}; one that the server can never take, such as a letter its encoding does not have, stops no other. */
+    private void sendOrDrop(List<WakeUp> batch, Duration patience) throws SQLException {
+        try {
+            send(batch, patience);
+        } catch (SQLException e) {
+            String state = e.getSQLState();
+            if (state == null || !state.startsWith(DATA_EXCEPTION)) {
+                throw e;
+            }
+            if (batch.size() > 1) {
+                int half = batch.size() / 2;
+                sendOrDrop(batch.subList(0, half), patience);
+                sendOrDrop(batch.subList(half, batch.size()), patience);
+                return;
+            }
+            dropped.incrementAndGet();
+            LOG.log(
+                    Level.WARNING,
+                    "a wake-up for channel " + batch.getFirst().channel + " is dropped, which the server refuses: "
+                            + e.getMessage());
         }
     }
 

@@ -1,58 +1,259 @@
 package io.forgeloom.notify;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
+/** Subscriptions, generations and the life of a bus on a healthy server. */
 @WithDatabase(expectNoConnections = true)
+@ExtendWith(ThreadLeaks.class)
 class NotifyBusTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
+    private static Database open(TestDatabase database) {
+        return Database.open(DatabaseConfig.builder(database.url()).poolSize(4).build());
+    }
+
+    private static void connected(NotifyBus bus) throws InterruptedException {
+        bus.start();
+        assertTrue(bus.awaitGeneration(1, PATIENCE));
+    }
+
+    private static String next(Subscription subscription) throws InterruptedException {
+        return switch (subscription.poll(PATIENCE).orElseThrow()) {
+            case Notification one -> one.channel() + " " + one.payload();
+            case Gap gap -> "gap " + gap.generation();
+            case Lagged lagged -> "lagged " + lagged.missed();
+            case Closed closed -> "closed";
+        };
+    }
+
     @Test
-    void aSubscriberGetsTheGapFirstAndThenWhatIsSent(TestDatabase database) throws Exception {
-        try (Database db = Database.open(
-                        DatabaseConfig.builder(database.url()).poolSize(4).build());
-                NotifyBus bus = NotifyBus.of(db, "orders", "Prices \"x\"")) {
+    void theFirstElementIsAGapAndThenWhatIsSent(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "orders")) {
             assertEquals(0, bus.generation());
-            bus.start();
-            assertTrue(bus.awaitGeneration(1, PATIENCE));
-            Subscription orders = bus.subscribe("orders");
-            assertInstanceOf(Gap.class, orders.take());
-            db.inTransaction(tx -> {
-                NotifyBus.publish(tx.connection(), "orders", "42");
-                return null;
-            });
-            Delivery first = orders.poll(PATIENCE).orElseThrow();
-            assertEquals("42", assertInstanceOf(Notification.class, first).payload());
-            bus.publishSoon("orders", "43");
-            assertEquals(
-                    "43",
-                    assertInstanceOf(Notification.class, orders.poll(PATIENCE).orElseThrow())
-                            .payload());
-            database.server()
-                    .execute(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_listening_channels%' AND pid <> pg_backend_pid()");
-            Delivery gap = orders.poll(PATIENCE).orElseThrow();
-            System.out.println(gap);
-            assertTrue(bus.awaitGeneration(2, PATIENCE));
-            System.out.println(bus.stats());
-            bus.addChannels("more");
-            try (Subscription more = bus.subscribe("more", "orders")) {
-                System.out.println(more.take());
-                bus.publishSoon("more", "1");
-                System.out.println(more.poll(PATIENCE));
+            connected(bus);
+            try (Subscription orders = bus.subscribe("orders")) {
+                assertEquals("gap 1", next(orders));
+                db.inTransaction(tx -> {
+                    NotifyBus.publish(tx.connection(), "orders", "42");
+                    return null;
+                });
+                assertEquals("orders 42", next(orders));
+                assertThrows(
+                        IllegalStateException.class,
+                        () -> db.inTransaction(tx -> {
+                            NotifyBus.publish(tx.connection(), "orders", "rolled back");
+                            throw new IllegalStateException("on purpose");
+                        }));
+                bus.publishSoon("orders", "43");
+                assertEquals("orders 43", next(orders));
+                assertEquals(2, orders.delivered());
+                assertEquals(Optional.empty(), orders.poll(Duration.ZERO));
             }
+        }
+    }
+
+    @Test
+    void anUnknownChannelIsAnErrorThatNamesTheKnownOnes(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "orders", "prices")) {
+            String message = assertThrows(IllegalArgumentException.class, () -> bus.subscribe("orders", "nowhere"))
+                    .getMessage();
+            assertTrue(message.contains("[nowhere]") && message.contains("orders, prices"), message);
+            assertEquals(Optional.empty(), bus.trySubscribe(SubscriptionOptions.DEFAULTS, "nowhere"));
+            assertTrue(bus.trySubscribe(SubscriptionOptions.DEFAULTS, "prices").isPresent());
+            assertThrows(IllegalArgumentException.class, () -> bus.subscribe());
+            assertEquals(List.of("orders", "prices"), List.copyOf(bus.channels()));
+        }
+    }
+
+    @Test
+    void twoSubscribersBothGetAllAndOneOfSeveralChannelsInTheOrderOfCommits(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "a", "b")) {
+            connected(bus);
+            List<Subscription> both = List.of(bus.subscribe("a", "b"), bus.subscribe("b", "a"));
+            Subscription signal = bus.subscribe(SubscriptionOptions.signal(), "a", "b");
+            for (int i = 0; i < 20; i++) {
+                database.execute("NOTIFY " + (i % 3 == 0 ? "a" : "b") + ", '" + i + "'");
+            }
+            for (Subscription one : both) {
+                assertEquals("gap 1", next(one));
+                for (int i = 0; i < 20; i++) {
+                    assertEquals((i % 3 == 0 ? "a " : "b ") + i, next(one));
+                }
+            }
+            assertEquals("gap 1", next(signal));
+            assertEquals("b 19", next(signal));
+            assertEquals(Optional.empty(), signal.poll(Duration.ZERO));
+        }
+    }
+
+    @Test
+    void whatNobodySubscribedToIsDroppedAndNoChannelAtAllIsLegal(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db)) {
+            connected(bus);
+            assertEquals(List.of(), List.copyOf(bus.channels()));
+            bus.addChannels("late", "late");
+            try (Subscription late = bus.subscribe("late")) {
+                assertEquals("gap 1", next(late));
+                database.execute("NOTIFY nobody");
+                database.execute("NOTIFY late, 'x'");
+                assertEquals("late x", next(late));
+            }
+            database.execute("NOTIFY late, 'y'");
+            Await.until("received", () -> bus.stats().received() == 2);
+        }
+    }
+
+    @Test
+    void eachConnectIsAGenerationAndAGap(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "orders")) {
+            Subscription orders = bus.subscribe("orders");
+            assertEquals("gap 0", next(orders));
+            assertFalse(bus.awaitGeneration(1, Duration.ofMillis(1)));
+            connected(bus);
+            assertEquals("gap 1", next(orders));
+            Instant before = Instant.now();
+            database.server().execute(Listeners.TERMINATE + " AND datname = '" + database.name() + "'");
+            Gap gap = assertInstanceOf(Gap.class, orders.poll(PATIENCE).orElseThrow());
+            assertEquals(2, gap.generation());
+            assertTrue(gap.cause().contains("terminating connection"), gap.cause());
+            assertFalse(gap.since().isAfter(Instant.now()));
+            assertTrue(bus.awaitGeneration(2, Duration.ZERO));
+            BusStats stats = bus.stats();
+            assertTrue(stats.isConnected());
+            assertFalse(stats.connectedSince() == null || stats.connectedSince().isBefore(before));
+        }
+    }
+
+    @Test
+    @SuppressWarnings("try") // what follows the close is looked at
+    void aStopIsAGapSinceTheStop(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "orders")) {
+            connected(bus);
+            Subscription orders = bus.subscribe("orders");
+            assertEquals("gap 1", next(orders));
             bus.stop();
+            Instant stopped = Instant.now();
+            database.execute("NOTIFY orders, 'unheard'");
+            Thread.sleep(5); // the clock shall move on
             bus.start();
-            System.out.println(orders.take());
+            Gap gap = assertInstanceOf(Gap.class, orders.poll(PATIENCE).orElseThrow());
+            assertEquals("the bus was stopped", gap.cause());
+            assertTrue(gap.since().isBefore(stopped), gap.since() + " is after " + stopped);
+            bus.close();
+            assertEquals("closed", next(orders));
+            assertEquals("closed", next(orders));
+            Subscription late = bus.subscribe("orders");
+            assertEquals("gap 2", next(late));
+            assertEquals("closed", next(late));
+        }
+    }
+
+    @Test
+    void aSettingOfTheRoleDoesNotEndTheSession(TestDatabase database) throws Exception {
+        String role = "r_" + database.name();
+        database.execute("CREATE ROLE " + role + " LOGIN SUPERUSER");
+        database.execute("ALTER ROLE " + role + " SET idle_session_timeout = '200ms'");
+        database.execute("ALTER ROLE " + role + " SET statement_timeout = '100ms'");
+        database.execute("ALTER ROLE " + role + " SET idle_in_transaction_session_timeout = '100ms'");
+        String url = database.url().replace("user=" + database.user(), "user=" + role);
+        try (Database db = Database.open(DatabaseConfig.builder(url).poolSize(4).build());
+                NotifyBus bus = NotifyBus.of(db, "orders")) {
+            connected(bus);
+            Await.until("a probe", () -> bus.stats().queueUsage() >= 0);
+            assertTrue(bus.stats().queueUsage() < 0.01);
+            assertEquals(1, bus.generation());
+            assertTrue(bus.stats().lastProbe() != null);
+        }
+        database.execute("DROP ROLE " + role);
+    }
+
+    // ---- threads ----
+
+    @Test
+    void subscribersOnPlatformAndVirtualThreadsAreInterruptedWithoutLoss(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "orders")) {
+            connected(bus);
+            for (Thread.Builder builder : List.of(Thread.ofPlatform(), Thread.ofVirtual())) {
+                Subscription orders = bus.subscribe("orders");
+                BlockingQueue<String> got = new ArrayBlockingQueue<>(16);
+                CountDownLatch interrupted = new CountDownLatch(1);
+                Thread thread = builder.name("subscriber").start(() -> {
+                    try {
+                        orders.take();
+                        orders.take();
+                    } catch (InterruptedException e) {
+                        interrupted.countDown();
+                    }
+                    try {
+                        orders.forEach(one -> got.add(one.toString()));
+                        got.add("the end");
+                    } catch (InterruptedException e) {
+                        got.add("interrupted");
+                    }
+                });
+                Await.until("it waits", () -> thread.getState() == Thread.State.WAITING);
+                thread.interrupt();
+                assertTrue(interrupted.await(10, TimeUnit.SECONDS));
+                database.execute("NOTIFY orders, 'after'");
+                String one = got.poll(10, TimeUnit.SECONDS);
+                assertTrue(one != null && one.contains("after"), one);
+                orders.close();
+                assertEquals("the end", got.poll(10, TimeUnit.SECONDS));
+                assertTrue(thread.join(PATIENCE));
+            }
+        }
+    }
+
+    @Test
+    void closingTheBusOrTheDatabaseEndsEverySubscription(TestDatabase database) throws Exception {
+        List<Subscription> all = new ArrayList<>();
+        try (Database db = open(database)) {
+            NotifyBus closed = NotifyBus.of(db, "orders");
+            connected(closed);
+            all.add(closed.subscribe("orders"));
+            all.add(closed.subscribe(SubscriptionOptions.signal(), "orders"));
+            closed.close();
+            closed.close();
+            NotifyBus orphan = NotifyBus.of(db, "orders");
+            connected(orphan);
+            all.add(orphan.subscribe("orders"));
+            db.close(Duration.ZERO);
+            for (Subscription one : all) {
+                assertEquals("gap 1", next(one));
+                assertEquals("closed", next(one));
+            }
+            assertThrows(IllegalStateException.class, () -> closed.publishSoon("orders", ""));
+            orphan.close();
         }
     }
 }

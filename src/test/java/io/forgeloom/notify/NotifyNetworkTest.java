@@ -1,0 +1,247 @@
+package io.forgeloom.notify;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.database.Database;
+import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.testing.Await;
+import io.forgeloom.testing.FaultyLink;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.TestServer;
+import io.forgeloom.testing.ThreadLeaks;
+import io.forgeloom.testing.WithDatabase;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What a bus does where the network or the server does not keep its word, and what it leaves behind. */
+@WithDatabase(expectNoConnections = true)
+@ExtendWith(ThreadLeaks.class)
+class NotifyNetworkTest {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** Of connects that a server may see in a minute which accepts and drops. */
+    private static final int MOST_CONNECTS = 12;
+
+    private static Database open(TestServer server) {
+        return Database.open(DatabaseConfig.builder(server.url())
+                .poolSize(4)
+                .closeTimeout(Duration.ofSeconds(1))
+                .build());
+    }
+
+    private static NotifyBus started(Database db, BusTiming timing) throws InterruptedException {
+        NotifyBus bus = NotifyBus.of(db, timing, "orders");
+        bus.start();
+        if (!bus.awaitGeneration(1, PATIENCE)) {
+            bus.close();
+            throw new AssertionError("not connected");
+        }
+        return bus;
+    }
+
+    private static long millisSince(long nanos) {
+        return (System.nanoTime() - nanos) / 1_000_000;
+    }
+
+    @Test
+    void aHalfOpenLinkIsNoticedWithinThreeAndAHalfSeconds(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS)) {
+            Subscription orders = bus.subscribe("orders");
+            orders.take();
+            long lost = System.nanoTime();
+            link.blackhole(true, false);
+            Gap gap = assertInstanceOf(Gap.class, orders.poll(PATIENCE).orElseThrow());
+            long millis = millisSince(lost);
+            System.out.println("figure: half-open link: a gap after " + millis + " ms: " + gap);
+            assertTrue(millis <= 3_500, millis + " ms");
+            assertEquals(2, gap.generation());
+            assertTrue(gap.since().isBefore(Instant.now().minusMillis(millis - 100)), gap.toString());
+        }
+    }
+
+    @Test
+    void halfAMessageIsNoticed(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS)) {
+            Subscription orders = bus.subscribe("orders");
+            orders.take();
+            link.stallInsideMessage(9);
+            long lost = System.nanoTime();
+            database.execute("SELECT pg_notify('orders', '" + "x".repeat(100) + "')");
+            assertInstanceOf(Gap.class, orders.poll(PATIENCE).orElseThrow());
+            long millis = millisSince(lost);
+            System.out.println("figure: half a message: a gap after " + millis + " ms");
+            assertTrue(millis <= 2_000, millis + " ms");
+        }
+    }
+
+    // ---- how often it connects ----
+
+    @Test
+    void aServerThatAcceptsAndDropsIsLeftInPeace(TestDatabase database) throws Exception {
+        acceptAndDrop(database, 15);
+    }
+
+    @Test
+    @Tag("long")
+    void aServerThatAcceptsAndDropsIsLeftInPeaceForAMinute(TestDatabase database) throws Exception {
+        acceptAndDrop(database, 1);
+    }
+
+    private static void acceptAndDrop(TestDatabase database, int divisor) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(divisor))) {
+            link.acceptAndDrop(true);
+            long before = link.accepted();
+            // Orderly, by the server: after a reset the pool looks for what may be left of the session, on connects of
+            // its own.
+            database.server().execute(Listeners.TERMINATE + " AND datname = '" + database.name() + "'");
+            Thread.sleep(Duration.ofMinutes(1).dividedBy(divisor));
+            long connects = link.accepted() - before;
+            System.out.println("figure: accepted and dropped: " + connects + " connects in a minute / " + divisor);
+            assertTrue(connects >= 5 && connects <= MOST_CONNECTS, connects + " connects");
+            assertEquals(1, bus.generation());
+        }
+    }
+
+    @Test
+    void aServerThatDropsAfterTheLoginIsLeftInPeace(TestDatabase database) throws Exception {
+        dropAfterLogin(database, 15);
+    }
+
+    @Test
+    @Tag("long")
+    void aServerThatDropsAfterTheLoginIsLeftInPeaceForAMinute(TestDatabase database) throws Exception {
+        dropAfterLogin(database, 1);
+    }
+
+    private static void dropAfterLogin(TestDatabase database, int divisor) throws Exception {
+        String drop =
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                        + " AND datname = '" + database.name() + "' AND state = 'idle' AND wait_event = 'ClientRead'";
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(divisor))) {
+            long before = link.accepted();
+            long until =
+                    System.nanoTime() + Duration.ofMinutes(1).dividedBy(divisor).toNanos();
+            while (System.nanoTime() < until) {
+                database.server().execute(drop);
+                Thread.sleep(20);
+            }
+            long connects = link.accepted() - before;
+            System.out.println("figure: dropped after the login: " + connects + " connects in a minute / " + divisor
+                    + ", generation " + bus.generation());
+            assertTrue(connects >= 5 && connects <= MOST_CONNECTS, connects + " connects");
+        }
+    }
+
+    // ---- what is left ----
+
+    @Test
+    void closedInTheMiddleOfAConnectLeavesNothing(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS)) {
+            Subscription orders = bus.subscribe("orders");
+            orders.take();
+            link.blackhole(false, true);
+            link.cut();
+            link.awaitConnections(1, PATIENCE);
+            long begun = System.nanoTime();
+            closeAndExpectTheEnd(bus, orders);
+            assertTrue(millisSince(begun) < 1_000, millisSince(begun) + " ms");
+        }
+    }
+
+    @Test
+    void closedInABlackholeLeavesNothing(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS)) {
+            Subscription orders = bus.subscribe("orders");
+            orders.take();
+            link.blackhole(true, true);
+            long begun = System.nanoTime();
+            closeAndExpectTheEnd(bus, orders);
+            assertTrue(millisSince(begun) < 1_000, millisSince(begun) + " ms");
+        }
+    }
+
+    private static void closeAndExpectTheEnd(NotifyBus bus, Subscription subscription) throws InterruptedException {
+        bus.close();
+        assertInstanceOf(Closed.class, subscription.take());
+        assertEquals(List.of(), notifyThreads());
+        assertThrows(IllegalStateException.class, bus::start);
+    }
+
+    private static List<String> notifyThreads() {
+        return ThreadLeaks.alive().stream()
+                .filter(thread -> thread.contains("\"forgeloom-notify-"))
+                .toList();
+    }
+
+    @Test
+    void startsAndStopsByManyThreadsLeaveAllPartsRunningOrNone(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, "orders")) {
+            for (int round = 0; round < 30; round++) {
+                List<Thread> threads = new ArrayList<>();
+                for (int i = 0; i < 4; i++) {
+                    SplittableRandom random = new SplittableRandom();
+                    threads.add(Thread.ofVirtual().name("starter").start(() -> {
+                        for (int turn = 0; turn < 10; turn++) {
+                            if (random.nextBoolean()) {
+                                bus.start();
+                            } else {
+                                bus.stop();
+                            }
+                        }
+                    }));
+                }
+                for (Thread thread : threads) {
+                    assertTrue(thread.join(PATIENCE), "a start or a stop hangs");
+                }
+                // Whichever came last: all three threads, or none.
+                Await.until("3 threads or none", () -> notifyThreads().size() % 3 == 0);
+                assertTrue(dedicated(db) <= 1, "two sessions");
+                if (round % 3 == 0) {
+                    works(bus, database);
+                }
+            }
+            bus.stop();
+            assertEquals(List.of(), notifyThreads());
+            assertEquals(0, dedicated(db));
+        }
+    }
+
+    private static int dedicated(Database db) {
+        return db.primary().stats().dedicated().size();
+    }
+
+    private static void works(NotifyBus bus, TestDatabase database) throws InterruptedException, SQLException {
+        bus.start();
+        Await.until("it listens", () -> bus.stats().isConnected());
+        assertEquals(3, notifyThreads().size());
+        try (Subscription orders = bus.subscribe("orders")) {
+            orders.take();
+            database.execute("NOTIFY orders, '1'");
+            assertInstanceOf(Notification.class, orders.poll(PATIENCE).orElseThrow());
+        }
+    }
+}
