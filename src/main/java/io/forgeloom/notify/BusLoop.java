@@ -331,15 +331,20 @@ final class BusLoop {
     private void watch(BooleanSupplier stop) throws InterruptedException {
         long seen = 0;
         long exchanges = 0;
+        long moved = System.nanoTime();
         while (!stop.getAsBoolean()) {
             Thread.sleep(timing.watchInterval());
             long due = dueNanos;
             BusSession late = session;
-            long before = exchanges;
-            exchanges = late == null ? 0 : late.exchanges();
-            if (late == null || due == 0 || System.nanoTime() - due < 0 || exchanges != before) {
-                // As long as something arrives: the driver returns when it has caught up, and after millions in one
-                // transaction that takes its time.
+            long now = System.nanoTime();
+            if (late != null && late.exchanges() != exchanges) {
+                exchanges = late.exchanges();
+                moved = now;
+            }
+            // Not while something arrives: the driver returns when it has caught up, and after millions in one
+            // transaction that takes its time.
+            boolean quiet = now - moved >= timing.answer().toNanos();
+            if (late == null || due == 0 || now - due < 0 || !quiet) {
                 seen = 0;
             } else if (seen != due) {
                 // After a pause of the whole process nothing is late but this process: the thread gets a moment.

@@ -13,6 +13,10 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 
@@ -33,16 +37,18 @@ class NotifyBusLoadTest {
             Subscription ticks = listening(bus);
             FutureTask<Long> sender = new FutureTask<>(() -> sendWithoutAPause(database));
             Thread.ofVirtual().name("ticks").start(sender);
-            long longest = 0;
-            long count = 0;
-            while (!sender.isDone() || count < sender.get()) {
-                Notification tick = assertInstanceOf(
-                        Notification.class, ticks.poll(PATIENCE).orElseThrow());
-                longest = Math.max(longest, System.nanoTime() - Long.parseLong(tick.payload()));
-                count++;
+            List<Long> took = new ArrayList<>();
+            while (!sender.isDone() || took.size() < sender.get()) {
+                Optional<Delivery> next = ticks.poll(Duration.ofMillis(100)); // the sender may just be through
+                if (next.isPresent()) {
+                    Notification tick = assertInstanceOf(Notification.class, next.get());
+                    took.add(System.nanoTime() - Long.parseLong(tick.payload()));
+                }
             }
-            System.out.printf("figure: %d notifications without a pause, longest %d ms%n", count, longest / 1_000_000);
-            assertTrue(longest < Duration.ofSeconds(1).toNanos(), () -> "one came late");
+            Collections.sort(took);
+            long median = took.get(took.size() / 2) / 1_000;
+            System.out.printf("figure: %d notifications without a pause, median %d µs%n", took.size(), median);
+            assertTrue(median < 5_000, () -> "half of them took " + median + " µs and more");
             assertEquals(1, bus.generation());
         }
     }
@@ -50,9 +56,9 @@ class NotifyBusLoadTest {
     /** Millions in one transaction are more than the driver hands on within its time; bytes that come are a sign of life. */
     @Test
     void hugeTransactionIsCountedAndDoesNotCostTheSession(TestDatabase database) throws Exception {
-        int sent = 3_000_000;
+        int sent = 1_500_000;
         try (Database db = open(database);
-                NotifyBus bus = NotifyBus.of(db, "ticks")) {
+                NotifyBus bus = NotifyBus.of(db, BusTiming.DEFAULTS.dividedBy(5), "ticks")) {
             Subscription ticks = listening(bus);
             try (Connection connection = database.connect();
                     Statement statement = connection.createStatement()) {
