@@ -20,8 +20,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * quotient of neighbours: its median, and between what two thirds of all medians of samples drawn anew lie, and 95 of 100.
  *
  * <pre>{@code
- * ./forge bench paired                 # 60 s each: SELECT 1, and a transaction of three statements
- * ./forge bench paired 300
+ * ./forge bench paired                 # 60 s each: SELECT 1, and a transaction of three statements, beside each peer
+ * ./forge bench paired 120 hikari
  * }</pre>
  */
 public final class PairedHarness {
@@ -51,7 +51,7 @@ public final class PairedHarness {
         try (BenchServer server = BenchServer.open("");
                 BenchPool own = BenchPool.open("forgeloom", server.url(), SIZE, Duration.ofSeconds(30))) {
             prepare(own);
-            for (String peer : PEERS) {
+            for (String peer : args.length < 2 ? PEERS : List.of(args[1].split(","))) {
                 try (BenchPool other = BenchPool.open(peer, server.url(), SIZE, Duration.ofSeconds(30))) {
                     Map<String, Work> works =
                             Map.of("SELECT 1", PairedHarness::selectOne, "transaction", PairedHarness::transaction);
