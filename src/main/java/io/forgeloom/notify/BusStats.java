@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param lastProbe since the server last confirmed the channels; null before it ever did
  * @param sent wake-ups that {@link NotifyBus#publishSoon} sent
  * @param pending wake-ups that wait to be sent
- * @param dropped wake-ups that were dropped because too many waited
+ * @param dropped wake-ups that were dropped because too many waited, or because the server can never take them
  */
 public record BusStats(
         long generation,

@@ -106,14 +106,22 @@ class NotifyBoundsTest {
                 Statement statement = connection.createStatement()) {
             connection.setAutoCommit(false);
             statement.execute("CREATE TABLE public.t AS SELECT 1 AS i");
-            for (String name : List.of("", "x".repeat(64), TOO_LONG, "a\0b", "half \ud83d", "\ude80")) {
+            for (String name :
+                    List.of("", "x".repeat(64), "\u0800".repeat(21) + "x", TOO_LONG, "a\0b", "half \ud83d", "\ude80")) {
                 refused("name", () -> NotifyBus.publish(connection, name, ""));
                 refused("name", () -> bus.publishSoon(name, ""));
                 refused("name", () -> bus.addChannels("good", name));
                 refused("name", () -> NotifyBus.of(db, name));
                 assertThrows(IllegalArgumentException.class, () -> bus.subscribe(name));
             }
-            for (String payload : List.of("x".repeat(8_000), PAYLOAD_TOO_LONG, "a\0b", "half \ud83d", "\ude80x")) {
+            for (String payload : List.of(
+                    "x".repeat(8_000),
+                    "\u07ff".repeat(4_000),
+                    "\u0800".repeat(2_667),
+                    PAYLOAD_TOO_LONG,
+                    "a\0b",
+                    "half \ud83d",
+                    "\ude80x")) {
                 refused("payload", () -> NotifyBus.publish(connection, "plain", payload));
                 refused("payload", () -> bus.publishSoon("plain", payload));
             }

@@ -23,6 +23,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** Wake-ups that are sent a little later: which, how often, and when the database has no time for them. */
 @WithDatabase(expectNoConnections = true)
@@ -66,6 +68,7 @@ class PublishSoonTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void manyAtOnceAreFewTransactionsAndTheSameOnesAreOne(TestDatabase database) throws Exception {
         try (Database db = open(database, 4);
                 NotifyBus bus = started(db)) {
@@ -94,6 +97,7 @@ class PublishSoonTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void insideOfATransactionItIsSentAfterTheCommitOrNotAtAll(TestDatabase database) throws Exception {
         try (Database db = open(database, 4);
                 NotifyBus bus = started(db)) {
@@ -131,6 +135,7 @@ class PublishSoonTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void aFullPoolDelaysItAndNeverTheCaller(TestDatabase database) throws Exception {
         try (Database db = open(database, 4);
                 NotifyBus bus = started(db)) {
@@ -158,6 +163,7 @@ class PublishSoonTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void whatTheServerMissedComesWhenItIsBackAndABoundHolds(TestDatabase database) throws Exception {
         try (FaultyLink link = FaultyLink.to(database);
                 Database db = open(link, 4);
@@ -193,6 +199,7 @@ class PublishSoonTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void oneThatTheServerCannotTakeStopsNoOther(TestDatabase database) throws Exception {
         String latin = database.name() + "_latin";
         database.server().execute("CREATE DATABASE " + latin + " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
@@ -210,6 +217,7 @@ class PublishSoonTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void closeSendsWhatWaits(TestDatabase database) throws Exception {
         try (Database db = open(database, 4);
                 NotifyBus listener = started(db)) {
@@ -227,6 +235,7 @@ class PublishSoonTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     @SuppressWarnings("try") // what follows the close is looked at
     void closeGivesUpOnADatabaseThatIsGone(TestDatabase database) throws Exception {
         try (FaultyLink link = FaultyLink.to(database);
