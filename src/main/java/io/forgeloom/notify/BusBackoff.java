@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * The waits between connects: none after a loss in good health, then 500 ms doubling to 30 s, each between a half and the
- * whole of that, so that a server that accepts and drops sees no more than eleven in a minute. Forgotten after 30 s of
+ * The waits between connects: none after a loss in good health, then 100 ms, since a server that restarts drops whoever
+ * comes while it shuts down, then 500 ms doubling to 30 s, each between a half and the whole of that, so that a server that accepts and drops sees no more than eleven in a minute. Forgotten after 30 s of
  * listening, not by a connect: one that dies at once would make a tight loop. Confined to one thread.
  */
 final class BusBackoff {
@@ -30,7 +30,9 @@ final class BusBackoff {
             ceiling = Duration.ZERO;
         }
         Duration bound = ceiling;
-        Duration doubled = ceiling.isZero() ? timing.firstPause() : ceiling.multipliedBy(2);
+        Duration early = timing.firstPause().dividedBy(5);
+        Duration doubled =
+                ceiling.isZero() ? early : ceiling.equals(early) ? timing.firstPause() : ceiling.multipliedBy(2);
         ceiling = doubled.compareTo(timing.longestPause()) < 0 ? doubled : timing.longestPause();
         long most = bound.toNanos();
         return most == 0

@@ -78,6 +78,9 @@ final class BusLoop {
 
     private String cause = "the bus was started";
 
+    /** Whether the last attempt found no server at the address, or one that starts. */
+    private boolean starting;
+
     BusLoop(ConnectionPool pool, Channels channels, SoonSender sender, BusTiming timing) {
         this.pool = pool;
         this.channels = channels;
@@ -181,9 +184,11 @@ final class BusLoop {
 
     private void reconnect(BooleanSupplier stop) throws InterruptedException {
         BusBackoff backoff = new BusBackoff(timing);
+        starting = false;
         while (!stop.getAsBoolean()) {
             long begun = System.nanoTime();
             long before = generation;
+            boolean known = starting;
             String fault = session(stop);
             boolean listened = generation != before;
             boolean stopped = stop.getAsBoolean() || Thread.currentThread().isInterrupted();
@@ -193,8 +198,10 @@ final class BusLoop {
             if (stopped || phase == Phase.STOPPED) {
                 return;
             }
-            Duration pause = backoff.next(listened, System.nanoTime() - begun);
-            if (!listened) {
+            Duration pause = starting ? Duration.ZERO : backoff.next(listened, System.nanoTime() - begun);
+            if (starting && !known) {
+                LOG.log(Level.WARNING, "the notify bus waits for its server to start: " + fault);
+            } else if (!listened && !starting) {
                 LOG.log(
                         Level.WARNING,
                         "the notify bus could not listen, and tries again in " + pause.toMillis() + " ms: " + fault);
@@ -207,12 +214,15 @@ final class BusLoop {
     private String session(BooleanSupplier stop) {
         enter(Phase.CONNECTING, () -> {});
         Phase after = Phase.WAITING;
-        try (BusSession opened = BusSession.open(pool)) {
+        boolean waiting = starting;
+        starting = false;
+        try (BusSession opened = BusSession.open(pool, waiting)) {
             session = opened;
             connect(opened);
             listen(opened, stop);
             return "the bus was stopped";
         } catch (AcquireException e) {
+            starting = BusSession.isStarting(e);
             if (e.reason() == AcquireException.Reason.CLOSED) {
                 channels.end(new Closed("the database was closed"));
                 after = Phase.STOPPED;

@@ -2,8 +2,10 @@ package io.forgeloom.notify;
 
 import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.ConnectionPool;
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.ListenSession;
+import java.net.ConnectException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -53,9 +55,13 @@ final class BusSession implements AutoCloseable {
         this.session = connection.unwrap(ListenSession.class);
     }
 
-    /** A new session of the primary, whichever server that is now. */
-    static BusSession open(ConnectionPool pool) throws SQLException {
-        Connection connection = acquire(pool);
+    /**
+     * A new session of the primary, whichever server that is now.
+     *
+     * @param waiting whether to wait a second at once, for a server that was last seen to be {@linkplain #isStarting starting}
+     */
+    static BusSession open(ConnectionPool pool, boolean waiting) throws SQLException {
+        Connection connection = acquire(pool, waiting ? LONGEST_ASK : FIRST_ASK);
         try {
             return new BusSession(connection);
         } catch (Throwable e) {
@@ -64,9 +70,24 @@ final class BusSession implements AutoCloseable {
         }
     }
 
-    private static Connection acquire(ConnectionPool pool) {
+    /**
+     * Whether nobody listens at the server's address, or a server that starts says so: then it sees no session that it
+     * would have to drop, and the pool, which connects again and again for whoever waits in it, finds it back at once.
+     */
+    static boolean isStarting(AcquireException e) {
+        Throwable cause = e.getCause();
+        for (int depth = 0; cause != null && depth < 8; depth++) {
+            if (cause instanceof ConnectException) {
+                return true;
+            }
+            cause = cause.getCause();
+        }
+        return SqlState.CANNOT_CONNECT_NOW.equals(SqlState.of(e.getCause()));
+    }
+
+    private static Connection acquire(ConnectionPool pool, Duration firstAsk) {
         Deadline deadline = Deadline.after(CONNECT);
-        Duration ask = FIRST_ASK;
+        Duration ask = firstAsk;
         while (true) {
             try {
                 return pool.acquireDedicated(PURPOSE, ask);

@@ -92,6 +92,8 @@ class NotifyClusterTest {
             System.out.println("figure: 1,000 channels: listened to " + waited
                     + " ms after a restarted server accepted; " + millis + " ms after a start");
             assertTrue(millis <= 150, millis + " ms");
+            // 150 on an idle machine; with the bus's own pauses it would be up to a second.
+            assertTrue(waited <= 400, waited + " ms");
         }
     }
 }

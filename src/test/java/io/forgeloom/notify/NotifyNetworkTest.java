@@ -161,8 +161,9 @@ class NotifyNetworkTest {
             Subscription orders = bus.subscribe("orders");
             orders.take();
             link.blackhole(false, true);
+            long accepted = link.accepted();
             link.cut();
-            link.awaitConnections(1, PATIENCE);
+            Await.until("a connect under way", () -> link.accepted() > accepted);
             long begun = System.nanoTime();
             closeAndExpectTheEnd(bus, orders);
             assertTrue(millisSince(begun) < 1_000, millisSince(begun) + " ms");

@@ -107,11 +107,6 @@ public final class WireSocketFactory extends SocketFactory {
 
     private static final class Reads extends FilterInputStream {
 
-        // After each notification the driver waits a millisecond for another, and returns none of them before one such
-        // wait is in vain: that would be a millisecond on top of each delivery, and where somebody notifies a thousand
-        // times a second the wait for notifications would never end. Thrown often, so it is made once.
-        private static final SocketTimeoutException NOTHING_MORE = new NothingMore();
-
         private final WireSocket socket;
         private final Wire wire;
 
@@ -130,7 +125,7 @@ public final class WireSocketFactory extends SocketFactory {
         @Override
         public int read(byte[] bytes, int offset, int length) throws IOException {
             if (socket.peeking && wire.isListening() && in.available() == 0) {
-                throw NOTHING_MORE;
+                throw new NothingMore();
             }
             wire.entered(socket);
             int count = 0;
@@ -144,6 +139,11 @@ public final class WireSocketFactory extends SocketFactory {
         }
     }
 
+    /**
+     * After each notification the driver waits a millisecond for another, and returns none of them before one such wait is
+     * in vain: that would be a millisecond on top of each delivery, and where somebody notifies a thousand times a second
+     * the wait for notifications would never end. Without a stack trace, since it is thrown as often.
+     */
     private static final class NothingMore extends SocketTimeoutException {
 
         private static final long serialVersionUID = 1L;
