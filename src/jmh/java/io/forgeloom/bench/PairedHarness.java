@@ -7,7 +7,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -69,7 +68,7 @@ public final class PairedHarness {
             turn(work, own);
             turn(work, other);
         }
-        List<Double> quotients = new ArrayList<>();
+        Quotients quotients = new Quotients();
         List<Double> owns = new ArrayList<>();
         List<Double> others = new ArrayList<>();
         for (long begun = System.nanoTime(); System.nanoTime() - begun < time.toNanos(); ) {
@@ -81,28 +80,14 @@ public final class PairedHarness {
             // Above 1: ours does more.
             quotients.add(first ? b / a : a / b);
         }
-        List<Double> medians = new ArrayList<>();
-        for (int i = 0; i < 2_000; i++) {
-            List<Double> sample = new ArrayList<>(quotients.size());
-            for (int j = 0; j < quotients.size(); j++) {
-                sample.add(quotients.get(ThreadLocalRandom.current().nextInt(quotients.size())));
-            }
-            medians.add(median(sample));
-        }
-        Collections.sort(medians);
         System.out.printf(
                 Locale.ROOT,
-                "%-12s forgeloom %7.2f µs, %-7s %7.2f µs; speed against it %.4f (two thirds %.4f..%.4f, 95 %% %.4f..%.4f), %d pairs%n",
+                "%-12s forgeloom %7.2f µs, %-7s %7.2f µs; speed against it %s%n",
                 name,
-                median(owns) / 1_000,
+                Quotients.median(owns) / 1_000,
                 peer,
-                median(others) / 1_000,
-                median(quotients),
-                medians.get(334),
-                medians.get(1_666),
-                medians.get(50),
-                medians.get(1_949),
-                quotients.size());
+                Quotients.median(others) / 1_000,
+                quotients);
     }
 
     /** Nanoseconds an operation. */
@@ -116,12 +101,6 @@ public final class PairedHarness {
             now = System.nanoTime();
         }
         return (double) (now - begun) / done;
-    }
-
-    private static double median(List<Double> values) {
-        List<Double> sorted = new ArrayList<>(values);
-        Collections.sort(sorted);
-        return sorted.get(sorted.size() / 2);
     }
 
     private static void prepare(BenchPool pool) throws SQLException {
