@@ -222,7 +222,8 @@ class NotifyFaultTest {
                 + received + " by " + readers.size() + ", generations " + bus.generation() + ", gaps " + gaps
                 + ", lagged " + lagged + "; silent gaps 0, duplicates 0, reordered 0, unless this test fails");
         assertEquals(List.of(), bad, "seed " + seed);
-        assertTrue(gaps > readers.size() && received > committed.cardinality(), "hardly anything happened");
+        // How much falls into gaps is up to the faults; a run that hears next to nothing proves nothing.
+        assertTrue(gaps > readers.size() && received > committed.cardinality() / 4, "hardly anything happened");
     }
 
     // ---- the same for a loop without generations ----
