@@ -12,6 +12,9 @@ import org.postgresql.PGNotification;
  */
 public final class ListenSession {
 
+    /** What the log of slow statements calls a wait that had more to hand on than half a second's worth. */
+    private static final String WAIT = "(waiting for notifications)";
+
     /** Takes a notification; called by the thread that waits, in the order of the server. */
     @FunctionalInterface
     public interface Sink {
@@ -20,11 +23,13 @@ public final class ListenSession {
 
     private final StatementOwner owner;
     private final PgSession session;
+    private final ScriptSession script;
 
     /** Executions and waits are reported to {@code owner} as those of JDBC are. */
     public ListenSession(StatementOwner owner, PgSession session) {
         this.owner = owner;
         this.session = session;
+        this.script = new ScriptSession(owner, session);
     }
 
     /**
@@ -35,6 +40,7 @@ public final class ListenSession {
      * @return how many there were
      */
     public int await(Duration limit, Sink sink) throws SQLException {
+        owner.requireOpen();
         // Refuses where the server is not the primary any more, which a stream that never pauses would not tell.
         long start = owner.executing();
         try {
@@ -46,7 +52,7 @@ public final class ListenSession {
         } catch (SQLException e) {
             throw owner.failed(e);
         } finally {
-            owner.executed(start, "");
+            owner.executed(start, WAIT);
         }
     }
 
@@ -56,14 +62,7 @@ public final class ListenSession {
      * @return the first column of the last result that has rows, as text
      */
     public List<String> send(String sql) throws SQLException {
-        long start = owner.executing();
-        try {
-            return session.send(sql);
-        } catch (SQLException e) {
-            throw owner.failed(e);
-        } finally {
-            owner.executed(start, sql);
-        }
+        return script.send(sql);
     }
 
     /** Reads and writes that came to an end: while it grows, the network is alive. Any thread. */
