@@ -4,6 +4,7 @@
 -- Forgeloom running, as one transaction:
 --
 --     psql --single-transaction -v ON_ERROR_STOP=1 -c 'SET search_path = SCHEMA, pg_temp' -f remove.sql URL
+DROP TABLE IF EXISTS forge_leaders; -- v002
 DROP FUNCTION IF EXISTS forge_validate_identifier(text); -- v001
 -- The runner's own table last: with it goes the knowledge of what there was.
 DROP TABLE IF EXISTS forge_system_migrations;
