@@ -1,0 +1,147 @@
+package io.forgeloom.leader;
+
+import io.forgeloom.database.Identifier;
+import io.forgeloom.error.ConfigurationException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** {@code forge_leaders} as whoever does not lead sees it. Immutable, safe for use by many threads. */
+final class LeaderTable {
+
+    private static final String FIND = """
+            SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.oid = pg_catalog.to_regclass(CAST(? AS text))
+            """;
+
+    /** The holder's lock, in full: of this database, of 64 bits, and not of a process that has the number by now. */
+    private static final String HOLDS = """
+            l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+                AND l.pid = r.backend_pid
+            """;
+
+    /** Whether the process may be seen is a matter of rights; where it may not, its number has to do. */
+    private static String list(String table) {
+        return """
+                SELECT r.role, r.node_id, r.timeline, r.term, r.acquired_at, r.lease_until, r.backend_pid,
+                       r.resigned_at IS NOT NULL, r.lease_until < pg_catalog.clock_timestamp(),
+                       ARRAY(SELECT CAST(l.classid AS bigint) << 32 | CAST(l.objid AS bigint) FROM pg_catalog.pg_locks AS l
+                             LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+                             WHERE %s AND COALESCE(a.backend_start, r.backend_start) = r.backend_start)
+                FROM %s AS r WHERE CAST(? AS text) IS NULL OR r.role = ? ORDER BY r.role
+                """.formatted(HOLDS, table);
+    }
+
+    /**
+     * Nothing is ended but what all of this is true of in one look: the lease is over by its own length again, the row's
+     * process is the one that holds the role's lock.
+     */
+    private static String endZombie(String table) {
+        return """
+                WITH zombie AS MATERIALIZED (
+                    SELECT r.node_id, a.pid FROM %s AS r
+                    JOIN pg_catalog.pg_stat_activity AS a ON a.pid = r.backend_pid AND a.backend_start = r.backend_start
+                    JOIN pg_catalog.pg_locks AS l ON %s
+                        AND l.classid = CAST(? AS pg_catalog.oid) AND l.objid = CAST(? AS pg_catalog.oid)
+                    WHERE r.role = ? AND r.resigned_at IS NULL
+                      AND pg_catalog.clock_timestamp() > r.lease_until + r.lease_millis * interval '1 millisecond')
+                SELECT z.node_id, z.pid, pg_catalog.pg_terminate_backend(z.pid, 1000) FROM zombie AS z
+                """.formatted(table, HOLDS);
+    }
+
+    private final String name;
+
+    private LeaderTable(Identifier schema) {
+        this.name = schema.quoted() + ".forge_leaders";
+    }
+
+    /**
+     * Where it lies.
+     *
+     * @param schema null for where the session's search path finds it
+     * @throws ConfigurationException if it does not
+     */
+    static LeaderTable find(Connection connection, @Nullable Identifier schema) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(FIND)) {
+            statement.setString(1, (schema == null ? "" : schema.quoted() + ".") + "forge_leaders");
+            try (ResultSet row = statement.executeQuery()) {
+                if (row.next()) {
+                    return new LeaderTable(new Identifier(row.getString(1)));
+                }
+            }
+        }
+        throw new ConfigurationException(
+                "schema",
+                "there is no table forge_leaders "
+                        + (schema == null ? "on the search path of the URL" : "in schema " + schema.quoted())
+                        + "; run the migrations first (Migrator, or forge migrate), or name the schema that has it");
+    }
+
+    /** Quoted and with its schema. */
+    String name() {
+        return name;
+    }
+
+    /** All roles that ever had a leader, or the one. */
+    List<LeaderStatus> read(Connection connection, @Nullable LeaderRole role) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(list(name))) {
+            String wanted = role == null ? null : role.name();
+            statement.setString(1, wanted);
+            statement.setString(2, wanted);
+            try (ResultSet row = statement.executeQuery()) {
+                List<LeaderStatus> found = new ArrayList<>();
+                while (row.next()) {
+                    found.add(statusIn(row));
+                }
+                return found;
+            }
+        }
+    }
+
+    private static LeaderStatus statusIn(ResultSet row) throws SQLException {
+        String role = row.getString(1);
+        Long lock = LeaderRole.of(role).lockId().value();
+        boolean held = Arrays.asList((Object[]) row.getArray(10).getArray()).contains(lock);
+        LeaderStatus.State state;
+        if (row.getBoolean(8)) {
+            state = LeaderStatus.State.RESIGNED;
+        } else if (!held) {
+            state = LeaderStatus.State.GONE;
+        } else {
+            state = row.getBoolean(9) ? LeaderStatus.State.SILENT : LeaderStatus.State.LEADING;
+        }
+        return new LeaderStatus(
+                role,
+                state,
+                row.getString(2),
+                new LeadershipToken(row.getLong(3), row.getLong(4)),
+                row.getObject(5, OffsetDateTime.class).toInstant(),
+                row.getObject(6, OffsetDateTime.class).toInstant(),
+                row.getInt(7));
+    }
+
+    /**
+     * Ends the session of a leader that is long silent, and waits a second for its end.
+     *
+     * @return who it was; null if there was none
+     * @throws SQLException 42501 where the rights are missing
+     */
+    @Nullable
+    String endZombie(Connection connection, LeaderRole role) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(endZombie(name))) {
+            statement.setLong(1, role.lockId().classId());
+            statement.setLong(2, role.lockId().objId());
+            statement.setString(3, role.name());
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next() ? row.getString(1) + " (process " + row.getInt(2) + ")" : null;
+            }
+        }
+    }
+}
