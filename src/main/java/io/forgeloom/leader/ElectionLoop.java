@@ -71,8 +71,11 @@ final class ElectionLoop {
     /** Set by what may have freed a lock, cleared by the standby's thread. */
     private volatile boolean pollNow;
 
-    /** Roles for which the right to end a zombie is missing, and this was said. The zombies' thread alone. */
-    private final Set<LeaderRole> refused = new HashSet<>();
+    /** Roles that wait for their row for long, and this was said. The standby's thread alone. */
+    private final Set<LeaderRole> delayed = new HashSet<>();
+
+    /** Whether the right to end a zombie is missing, and this was said. The zombies' thread alone. */
+    private boolean refused;
 
     ElectionLoop(
             Database database, NotifyBus bus, LeaderConfig config, String nodeId, SeatTable seats, EventQueue events) {
@@ -251,7 +254,9 @@ final class ElectionLoop {
                                 "the session does not have the lock of " + seat.role + " any more", "55000");
                     }
                 }
-                seats.confirmed(expected, asked);
+                if (!expected.isEmpty()) {
+                    seats.confirmed(opened, expected, asked);
+                }
             }
             return null;
         });
@@ -299,7 +304,7 @@ final class ElectionLoop {
                 for (Seat seat : seats.where(seat -> seat.state == Seat.State.WON && !seat.resigning)) {
                     elect(opened, seat);
                 }
-                seats.lead(fence);
+                seats.lead(opened, fence);
             }
             seats.awaitChange(seen, nanosToNext(nextPoll));
         }
@@ -310,17 +315,22 @@ final class ElectionLoop {
         return nanos / 2 + ThreadLocalRandom.current().nextLong(nanos + 1);
     }
 
+    /** Until there is something to do without anybody's saying so. */
     private long nanosToNext(long nextPoll) {
+        if (stopping) {
+            return LOOK_NANOS;
+        }
         long now = System.nanoTime();
-        long least = nextPoll - now;
+        long least = Math.max(0, nextPoll - now);
         for (Seat seat : seats.where(Seat::hasLock)) {
             if (seat.state == Seat.State.WON) {
                 least = Math.min(least, ROW_LOCKED_PAUSE.toNanos());
-            } else if (seat.state == Seat.State.WAITING) {
+            } else if (seat.state == Seat.State.WAITING && seat.leadsFrom - now > 0) {
+                // Later it is a heartbeat that is missing, which is a change.
                 least = Math.min(least, seat.leadsFrom - now);
             }
         }
-        return Math.max(least, 0);
+        return least;
     }
 
     private void tryLocks(LeaderSession opened) throws SQLException, InterruptedException {
@@ -332,26 +342,35 @@ final class ElectionLoop {
             opened.use(() -> {
                 long asked = System.nanoTime();
                 List<LeaderRole> won = opened.tryLocks(wanted);
-                seats.won(won, asked);
+                seats.won(opened, won, asked);
                 return null;
             });
         }
     }
 
     private void elect(LeaderSession opened, Seat seat) throws SQLException, InterruptedException {
-        opened.use(() -> {
-            LeaderSession.Term term = opened.elect(seat.role);
-            if (term != null) {
-                seats.termWritten(seat, term);
+        LeaderSession.Term term = opened.use(() -> {
+            LeaderSession.Term written = opened.elect(seat.role);
+            if (written != null) {
+                seats.termWritten(opened, seat, written);
             }
-            return null;
+            return written;
         });
+        long millis = (System.nanoTime() - seat.wonNanos) / 1_000_000;
+        if (term == null && millis > config.leaseDuration().toMillis() && delayed.add(seat.role)) {
+            LeaderElection.LOG.log(
+                    Level.WARNING,
+                    "role " + seat.role + ": its lock was won " + millis + " ms ago, but its row in "
+                            + opened.table().name() + " is locked by others, so that nobody leads; see pg_locks");
+        } else if (term != null) {
+            delayed.remove(seat.role);
+        }
     }
 
     private void release(LeaderSession opened, Seat seat) throws SQLException, InterruptedException {
         opened.use(() -> {
             opened.release(seat.role, seat.token);
-            seats.released(seat);
+            seats.released(opened, seat);
             return null;
         });
     }
@@ -382,31 +401,34 @@ final class ElectionLoop {
 
     /** Over a pooled connection: the session's own is not for what may be refused. */
     private void endZombies(LeaderSession opened) {
-        for (Seat seat : seats.where(seat -> !seat.hasLock())) {
-            try (Connection connection = database.primary().acquire(CONNECTION_FOR_ZOMBIES)) {
-                String ended = opened.table().endZombie(connection, seat.role);
-                if (ended != null) {
-                    LeaderElection.LOG.log(
-                            Level.WARNING,
-                            "role " + seat.role + ": the session of " + ended
-                                    + ", silent for more than twice its lease, was" + " ended");
-                    pollNow = true;
-                    seats.wake();
-                }
-            } catch (SQLException e) {
-                if (!SqlState.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
-                    LeaderElection.LOG.log(Level.DEBUG, "no look at the leader of " + seat.role, e);
-                } else if (refused.add(seat.role)) {
-                    LeaderElection.LOG.log(
-                            Level.WARNING,
-                            "role " + seat.role
-                                    + ": its leader is silent for more than twice its lease, and this role may not"
-                                    + " end that session; GRANT pg_signal_backend to it, or run all nodes as one role: "
-                                    + e.getMessage());
-                }
-            } catch (AcquireException e) {
-                LeaderElection.LOG.log(Level.DEBUG, "no look at the leader of " + seat.role, e);
+        List<LeaderRole> roles = seats.where(seat -> !seat.hasLock()).stream()
+                .map(seat -> seat.role)
+                .toList();
+        if (roles.isEmpty()) {
+            return;
+        }
+        try (Connection connection = database.primary().acquire(CONNECTION_FOR_ZOMBIES)) {
+            for (String ended : opened.table().endZombies(connection, roles)) {
+                LeaderElection.LOG.log(
+                        Level.WARNING,
+                        "ended the session of " + ended + ", which was silent for more than twice its lease");
+                pollNow = true;
+                seats.wake();
             }
+        } catch (SQLException e) {
+            if (SqlState.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState()) && !refused) {
+                refused = true;
+                LeaderElection.LOG.log(
+                        Level.WARNING,
+                        "one of the leaders of " + roles
+                                + " is silent for more than twice its lease, and this role may not end"
+                                + " that session; GRANT pg_signal_backend to it, or run all nodes as one role: "
+                                + e.getMessage());
+            } else {
+                LeaderElection.LOG.log(Level.DEBUG, "no look at the leaders of " + roles, e);
+            }
+        } catch (AcquireException e) {
+            LeaderElection.LOG.log(Level.DEBUG, "no look at the leaders of " + roles, e);
         }
     }
 

@@ -103,7 +103,7 @@ final class LeaderSession implements AutoCloseable {
 
     private final AtomicBoolean retired = new AtomicBoolean();
 
-    /** {@link System#nanoTime()} of the last use. Guarded by {@link #owner}. */
+    /** {@link System#nanoTime()} of the last statement. Guarded by {@link #owner}. */
     private long usedNanos = System.nanoTime();
 
     private LeaderSession(Connection connection, LeaderConfig config, String nodeId, String incarnation)
@@ -156,7 +156,6 @@ final class LeaderSession implements AutoCloseable {
             if (retired.get()) {
                 throw new SQLException("the session has ended", "08003");
             }
-            usedNanos = System.nanoTime();
             return call.ask();
         } finally {
             owner.unlock();
@@ -166,6 +165,10 @@ final class LeaderSession implements AutoCloseable {
     /** Whether this is the first to say so: from now on nobody uses it. */
     boolean retire() {
         return retired.compareAndSet(false, true);
+    }
+
+    boolean isRetired() {
+        return retired.get();
     }
 
     /** Whether nothing was asked for so long; within use. */
@@ -186,6 +189,7 @@ final class LeaderSession implements AutoCloseable {
 
     /** Tries the locks, none of which this session may have. */
     List<LeaderRole> tryLocks(List<LeaderRole> roles) throws SQLException {
+        usedNanos = System.nanoTime();
         String sql = "SELECT " + roles.stream().map(role -> TRY).collect(Collectors.joining(", "));
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             for (int i = 0; i < roles.size(); i++) {
@@ -208,6 +212,7 @@ final class LeaderSession implements AutoCloseable {
 
     /** The numbers of the locks that the server says this session has. */
     Set<Long> held() throws SQLException {
+        usedNanos = System.nanoTime();
         try (PreparedStatement statement = connection.prepareStatement(HELD);
                 ResultSet row = statement.executeQuery()) {
             Set<Long> held = new HashSet<>();

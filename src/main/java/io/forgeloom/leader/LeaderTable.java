@@ -43,16 +43,20 @@ final class LeaderTable {
      * Nothing is ended but what all of this is true of in one look: the lease is over by its own length again, the row's
      * process is the one that holds the role's lock.
      */
-    private static String endZombie(String table) {
+    private static String endZombies(String table) {
         return """
                 WITH zombie AS MATERIALIZED (
-                    SELECT r.node_id, a.pid FROM %s AS r
+                    SELECT r.role, r.node_id, a.pid
+                    FROM ROWS FROM (pg_catalog.unnest(CAST(? AS text[])), pg_catalog.unnest(CAST(? AS bigint[])),
+                                    pg_catalog.unnest(CAST(? AS bigint[]))) AS w (role, classid, objid)
+                    JOIN %s AS r ON r.role = w.role
                     JOIN pg_catalog.pg_stat_activity AS a ON a.pid = r.backend_pid AND a.backend_start = r.backend_start
                     JOIN pg_catalog.pg_locks AS l ON %s
-                        AND l.classid = CAST(? AS pg_catalog.oid) AND l.objid = CAST(? AS pg_catalog.oid)
-                    WHERE r.role = ? AND r.resigned_at IS NULL
+                        AND CAST(l.classid AS bigint) = w.classid AND CAST(l.objid AS bigint) = w.objid
+                    WHERE r.resigned_at IS NULL
                       AND pg_catalog.clock_timestamp() > r.lease_until + r.lease_millis * interval '1 millisecond')
-                SELECT z.node_id, z.pid, pg_catalog.pg_terminate_backend(z.pid, 1000) FROM zombie AS z
+                SELECT pg_catalog.format('%%s, leader of %%s (process %%s)', z.node_id, z.role, z.pid)
+                FROM zombie AS z WHERE pg_catalog.pg_terminate_backend(z.pid, 1000)
                 """.formatted(table, HOLDS);
     }
 
@@ -128,19 +132,28 @@ final class LeaderTable {
     }
 
     /**
-     * Ends the session of a leader that is long silent, and waits a second for its end.
+     * Ends the sessions of leaders that are long silent, and waits for the end of each, a second at most.
      *
-     * @return who it was; null if there was none
+     * @return who they were
      * @throws SQLException 42501 where the rights are missing
      */
-    @Nullable
-    String endZombie(Connection connection, LeaderRole role) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(endZombie(name))) {
-            statement.setLong(1, role.lockId().classId());
-            statement.setLong(2, role.lockId().objId());
-            statement.setString(3, role.name());
+    List<String> endZombies(Connection connection, List<LeaderRole> roles) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(endZombies(name))) {
+            Object[] classIds =
+                    roles.stream().map(role -> role.lockId().classId()).toArray();
+            Object[] objIds = roles.stream().map(role -> role.lockId().objId()).toArray();
+            statement.setArray(
+                    1,
+                    connection.createArrayOf(
+                            "text", roles.stream().map(LeaderRole::name).toArray()));
+            statement.setArray(2, connection.createArrayOf("bigint", classIds));
+            statement.setArray(3, connection.createArrayOf("bigint", objIds));
             try (ResultSet row = statement.executeQuery()) {
-                return row.next() ? row.getString(1) + " (process " + row.getInt(2) + ")" : null;
+                List<String> ended = new ArrayList<>();
+                while (row.next()) {
+                    ended.add(row.getString(1));
+                }
+                return ended;
             }
         }
     }

@@ -72,6 +72,15 @@ final class SeatTable {
         }
     }
 
+    /** A change by a session, unless that has ended: then nothing is so any more, and {@link #lost} has said it or will. */
+    private void change(LeaderSession session, Runnable change) {
+        change(() -> {
+            if (!session.isRetired()) {
+                change.run();
+            }
+        });
+    }
+
     /** Has whoever sleeps here look again. */
     void wake() {
         change(() -> {});
@@ -116,13 +125,15 @@ final class SeatTable {
 
     // ---- towards leading ----
 
-    void won(List<LeaderRole> roles, long asked) {
-        change(() -> roles.forEach(role -> seat(role).won(asked, trust())));
+    void won(LeaderSession session, List<LeaderRole> roles, long asked) {
+        if (!roles.isEmpty()) {
+            change(session, () -> roles.forEach(role -> seat(role).won(asked, trust())));
+        }
     }
 
     /** The term is written; leads at once, or after the old leader's lease. */
-    void termWritten(Seat seat, LeaderSession.Term term) {
-        change(() -> {
+    void termWritten(LeaderSession session, Seat seat, LeaderSession.Term term) {
+        change(session, () -> {
             boolean waits = config.takeover() == Takeover.AFTER_LEASE;
             seat.state = Seat.State.WAITING;
             seat.token = term.token();
@@ -131,8 +142,8 @@ final class SeatTable {
     }
 
     /** The server has confirmed these locks, asked at {@code asked}. */
-    void confirmed(List<Seat> held, long asked) {
-        change(() -> {
+    void confirmed(LeaderSession session, List<Seat> held, long asked) {
+        change(session, () -> {
             for (Seat seat : held) {
                 seat.trustedUntil = asked + trust().toNanos();
                 Leadership leadership = seat.leadership;
@@ -144,24 +155,29 @@ final class SeatTable {
     }
 
     /** Puts those into office whose time has come. */
-    void lead(Leadership.Fence fence) {
-        change(() -> {
-            long now = System.nanoTime();
-            for (Seat seat : seats) {
-                LeadershipToken token = seat.token;
-                if (seat.state == Seat.State.WAITING
-                        && token != null
-                        && !seat.resigning
-                        && now - seat.leadsFrom >= 0
-                        && now - seat.trustedUntil < 0) {
-                    Leadership leadership = new Leadership(seat.role, token, fence, seat.trustedUntil);
-                    seat.state = Seat.State.LEADING;
-                    seat.leadership = leadership;
-                    events.accept(new LeaderEvent.Elected(seat.role, token));
-                    startBody(seat, leadership);
-                }
-            }
-        });
+    void lead(LeaderSession session, Leadership.Fence fence) {
+        List<Seat> ready = where(seat -> isReady(seat, System.nanoTime()));
+        if (!ready.isEmpty()) {
+            change(session, () -> ready.forEach(seat -> lead(seat, fence)));
+        }
+    }
+
+    private static boolean isReady(Seat seat, long now) {
+        return seat.state == Seat.State.WAITING
+                && !seat.resigning
+                && now - seat.leadsFrom >= 0
+                && now - seat.trustedUntil < 0;
+    }
+
+    private void lead(Seat seat, Leadership.Fence fence) {
+        LeadershipToken token = seat.token;
+        if (token != null && isReady(seat, System.nanoTime())) {
+            Leadership leadership = new Leadership(seat.role, token, fence, seat.trustedUntil);
+            seat.state = Seat.State.LEADING;
+            seat.leadership = leadership;
+            events.accept(new LeaderEvent.Elected(seat.role, token));
+            startBody(seat, leadership);
+        }
     }
 
     /** Has a role's leadership run a body, now or at the next election. */
@@ -233,8 +249,8 @@ final class SeatTable {
     }
 
     /** The server has the lock back. */
-    void released(Seat seat) {
-        change(() -> {
+    void released(LeaderSession session, Seat seat) {
+        change(session, () -> {
             resigned(seat);
             seat.vacate();
         });
