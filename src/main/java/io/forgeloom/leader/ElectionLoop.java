@@ -2,7 +2,6 @@ package io.forgeloom.leader;
 
 import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.Database;
-import io.forgeloom.error.ForgeException;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Backoff;
@@ -128,8 +127,9 @@ final class ElectionLoop {
                     return;
                 }
                 why = e.getMessage();
-            } catch (SQLException | ForgeException e) {
-                why = e.getMessage();
+            } catch (SQLException | RuntimeException e) {
+                // Whatever it is: an election that ended for it would leave a role to nobody without a word.
+                why = e.getMessage() == null ? e.toString() : e.getMessage();
             }
             if (stopping || stop.getAsBoolean()) {
                 return;
@@ -231,8 +231,8 @@ final class ElectionLoop {
         Deadline deadline = Deadline.after(config.bodyTimeout());
         try {
             // Also those whose leadership was lost with the session.
-            boolean unused = seats.await(
-                    deadline, () -> seats.where(seat -> seat.run != null).isEmpty());
+            boolean unused =
+                    seats.await(deadline, () -> seats.where(Seat::isBodyAwaited).isEmpty());
             seats.giveUpLateBodies();
         } finally {
             watch.stop();
@@ -369,7 +369,9 @@ final class ElectionLoop {
 
     private void release(LeaderSession opened, Seat seat) throws SQLException, InterruptedException {
         opened.use(() -> {
-            opened.release(seat.role, seat.token);
+            // A winner that has not led leaves the row as it is: whoever comes next has the old leader to wait for,
+            // too.
+            opened.release(seat.role, seat.hasLed() ? seat.token : null);
             seats.released(opened, seat);
             return null;
         });

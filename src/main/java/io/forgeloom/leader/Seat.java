@@ -36,6 +36,10 @@ final class Seat {
     @Nullable
     LeadershipToken token;
 
+    /** The last one of this process that was in office; null before the first. */
+    @Nullable
+    LeadershipToken led;
+
     /** When a winner may lead; in {@code WAITING}. */
     long leadsFrom;
 
@@ -62,6 +66,16 @@ final class Seat {
 
     boolean hasLock() {
         return state != State.STANDBY;
+    }
+
+    /** Whether the term that is written has been in office. */
+    boolean hasLed() {
+        return token != null && token.equals(led);
+    }
+
+    /** Whether a body is at work that may still end in time. */
+    boolean isBodyAwaited() {
+        return run != null && !run.isGivenUp();
     }
 
     /** Whether to try the lock now: not beside an old body, for none runs twice. */

@@ -134,7 +134,9 @@ final class SeatTable {
     /** The term is written; leads at once, or after the old leader's lease. */
     void termWritten(LeaderSession session, Seat seat, LeaderSession.Term term) {
         change(session, () -> {
-            boolean waits = config.takeover() == Takeover.AFTER_LEASE;
+            // Whoever led last in this process has stepped down, and nobody was in office since.
+            boolean own = seat.led != null && seat.led.equals(term.earlier());
+            boolean waits = config.takeover() == Takeover.AFTER_LEASE && !own;
             seat.state = Seat.State.WAITING;
             seat.token = term.token();
             seat.leadsFrom = seat.wonNanos + (waits ? term.earlierLease().toNanos() : 0);
@@ -174,6 +176,7 @@ final class SeatTable {
         if (token != null && isReady(seat, System.nanoTime())) {
             Leadership leadership = new Leadership(seat.role, token, fence, seat.trustedUntil);
             seat.state = Seat.State.LEADING;
+            seat.led = token;
             seat.leadership = leadership;
             events.accept(new LeaderEvent.Elected(seat.role, token));
             startBody(seat, leadership);
@@ -258,7 +261,7 @@ final class SeatTable {
 
     private void resigned(Seat seat) {
         LeadershipToken token = seat.token;
-        if (token != null) {
+        if (token != null && seat.hasLed()) {
             events.accept(new LeaderEvent.Resigned(seat.role, token));
         }
         // The others have a look first; a body that fails again and again makes it longer.
