@@ -98,12 +98,15 @@ final class ElectBody implements LeaderBody {
         }
     }
 
-    /** Nobody else may lead before a whole lease has passed since the server last confirmed this leader, at least where takeovers wait for that. */
+    /**
+     * A whole lease after the server last confirmed this leader, another may lead, where takeovers wait at all; trust ends
+     * a sixth of it before. The rest is for SIGKILL.
+     */
     private void endInLease(ProcessTree tree, Leadership leadership) {
         long now = System.nanoTime();
-        long leaseLeft = leadership.trustedUntil() + lease.dividedBy(6).toNanos() - now;
+        long left = leadership.trustedUntil() + lease.dividedBy(12).toNanos() - now;
         try {
-            end(tree, now + Math.min(grace.toNanos(), leaseLeft));
+            end(tree, now + Math.min(grace.toNanos(), left));
         } catch (InterruptedException e) {
             tree.kill();
         }
