@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = ForgeVersion.class,
         sortOptions = false,
+        showEndOfOptionsDelimiterInUsageHelp = true,
         header = "Campaigns for a role, and runs a command while it leads.",
         description = "%nOne process of all that campaign for a role leads; when it ends, another does.%n",
         footerHeading = "%nLines:%n",
@@ -41,7 +42,8 @@ import picocli.CommandLine.Spec;
             "and FORGE_TOKEN in its environment; the lines go to standard error then. It is",
             "ended, with all that it started, by SIGTERM, and after --grace by SIGKILL. When",
             "the role is lost the lease bounds that: SIGKILL comes before another one leads",
-            "whose --takeover is after-lease. If forge itself is killed, so is the command.",
+            "whose --takeover is after-lease. If forge itself is killed, so is the command;",
+            "if it alone is frozen, the command goes on until it wakes.",
             "",
             "--takeover immediate is for effects that are fenced by the token, after-lease",
             "for others; the one who takes over decides, so give all the same.",
@@ -119,7 +121,7 @@ final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
     @Option(names = "--verbose", description = "Prints the stack trace of a failure to standard error.")
     private boolean verbose;
 
-    @Parameters(arity = "0..*", paramLabel = "COMMAND", description = "After --: what to run while leading.")
+    @Parameters(arity = "0..*", paramLabel = "COMMAND", description = "What to run while leading.")
     private List<String> command = new ArrayList<>();
 
     ElectCommand(Surroundings surroundings) {

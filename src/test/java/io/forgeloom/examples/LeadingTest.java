@@ -36,7 +36,7 @@ class LeadingTest {
             FutureTask<String> one = start(first, sent, endOfFirst);
             assertEquals("a " + new LeadershipToken(1, 1), sent.poll(20, TimeUnit.SECONDS));
             // Until then the next leader would send it again.
-            Await.until("mark", () -> database.query("SELECT sent FROM invoice").equals("t"));
+            Await.until("mark", () -> "t".equals(database.query("SELECT sent FROM invoice")));
             FutureTask<String> two = start(second, sent, endOfSecond);
             endOfFirst.add("end");
             assertEquals("ended", one.get(20, TimeUnit.SECONDS));
