@@ -26,10 +26,10 @@ final class Seat {
     /** While it leads, and not while it gives that up. */
     volatile @Nullable Leadership leadership;
 
-    /** {@link System#nanoTime()} before the lock was won; from {@code WON} on. */
+    /** {@link System#nanoTime()} after the lock was won: the time of an old leader is waited for from here. From {@code WON} on. */
     long wonNanos;
 
-    /** Until when the server keeps the lock for sure; from {@code WON} on. */
+    /** Until when the server keeps the lock for sure, counted from before it was asked for; from {@code WON} on. */
     long trustedUntil;
 
     /** From {@code WAITING} on. */
@@ -91,7 +91,7 @@ final class Seat {
 
     void won(long asked, Duration trust) {
         state = State.WON;
-        wonNanos = asked;
+        wonNanos = System.nanoTime();
         trustedUntil = asked + trust.toNanos();
         token = null;
     }
