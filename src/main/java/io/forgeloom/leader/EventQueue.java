@@ -71,7 +71,7 @@ final class EventQueue {
         for (Consumer<? super LeaderEvent> listener : listeners) {
             try {
                 listener.accept(event);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) { // Errors too: the others must be told what comes after it.
                 LeaderElection.LOG.log(Level.WARNING, "a listener of an election failed", e);
             }
         }
