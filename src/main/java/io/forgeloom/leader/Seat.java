@@ -36,8 +36,8 @@ final class Seat {
     @Nullable
     LeadershipToken token;
 
-    /** When a winner may lead; in {@code WAITING}. */
-    long leadsFrom;
+    /** When a winner may lead; from {@code WAITING} on, and after a loss. */
+    long leadsFrom = System.nanoTime();
 
     /** Whether the role is being given up by choice. */
     boolean resigning;
