@@ -36,11 +36,11 @@ final class Seat {
     @Nullable
     LeadershipToken token;
 
-    /** The last one of this process that was in office; null before the first. */
+    /** The last one that this process has written; null before the first. */
     @Nullable
-    LeadershipToken led;
+    LeadershipToken written;
 
-    /** When a winner may lead; in {@code WAITING}. */
+    /** When a winner may lead; from {@code WAITING} on, and after a loss. */
     long leadsFrom;
 
     /** Whether the role is being given up by choice. */
@@ -66,11 +66,6 @@ final class Seat {
 
     boolean hasLock() {
         return state != State.STANDBY;
-    }
-
-    /** Whether the term that is written has been in office. */
-    boolean hasLed() {
-        return token != null && token.equals(led);
     }
 
     /** Whether a body is at work that may still end in time. */
