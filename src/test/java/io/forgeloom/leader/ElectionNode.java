@@ -86,9 +86,11 @@ public final class ElectionNode {
         NodeLog log = NodeLog.at(Path.of(one(given, "log", "")));
         Database database = open(given);
         Duration pause = Duration.ofMillis(Long.parseLong(one(given, "pause", "0")));
-        Elector elector = one(given, "elector", "election").equals("flag")
+        String kind = one(given, "elector", "election");
+        Elector elector = kind.equals("flag")
                 ? new FlagElector(database)
-                : new RealElector(database, config(given), Integer.parseInt(one(given, "roles", "1")));
+                : new RealElector(
+                        database, config(given), Integer.parseInt(one(given, "roles", "1")), kind.equals("election"));
         new ElectionNode(log, elector, pause).run();
     }
 
@@ -245,7 +247,7 @@ public final class ElectionNode {
         private final LeaderElection election;
         private final StaleLeaderships leaderships = new StaleLeaderships();
 
-        RealElector(Database database, LeaderConfig config, int roles) throws InterruptedException {
+        RealElector(Database database, LeaderConfig config, int roles, boolean started) throws InterruptedException {
             NotifyBus bus = NotifyBus.of(database);
             LeaderRole[] all = new LeaderRole[roles];
             all[0] = ROLE;
@@ -256,7 +258,9 @@ public final class ElectionNode {
             election.onEvent(event -> System.out.println("event " + System.nanoTime() + " " + event));
             bus.start();
             boolean unused = bus.awaitGeneration(1, PATIENCE);
-            election.start();
+            if (started) {
+                election.start();
+            }
             Runtime.getRuntime()
                     .addShutdownHook(Thread.ofPlatform().name("node-close").unstarted(election::close));
         }

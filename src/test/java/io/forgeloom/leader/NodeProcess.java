@@ -35,7 +35,7 @@ public final class NodeProcess implements AutoCloseable {
      *
      * @param options {@code url=…}, once or for each server; {@code takeover=AFTER_LEASE}; in ms {@code lease=},
      *     {@code check=}, {@code validate=}, {@code poll=}, and {@code pause=} between two writes; {@code roles=} how many;
-     *     {@code elector=flag} for a broken one
+     *     {@code elector=flag} for a broken one, {@code elector=none} for one that does not campaign
      */
     public static NodeProcess start(String name, List<String> options) {
         try {
