@@ -23,50 +23,56 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(ThreadLeaks.class)
 class ElectionHistoryTest {
 
+    private static final int FAULTS = Integer.getInteger("forgeloom.test.faults", 1_000);
+    private static final List<Kind> ALL = List.of(Kind.values());
+
+    /** One of each way in which a winner that waits differs from one that does not. */
+    private static final List<Kind> SHORT = List.of(Kind.KILLED, Kind.BACKEND_TERMINATED, Kind.PAUSED);
+
     @Test
     @Timeout(120)
     void oneLeadsAtATimeUnderEveryFault() throws Exception {
-        run(Takeover.IMMEDIATE, 8, new SplittableRandom().nextLong());
+        run(Takeover.IMMEDIATE, ALL, ALL.size());
     }
 
     @Test
     @Timeout(120)
     void noTwoEverBelieveToLeadWhereAWinnerWaits() throws Exception {
-        run(Takeover.AFTER_LEASE, 8, new SplittableRandom().nextLong());
+        run(Takeover.AFTER_LEASE, SHORT, SHORT.size());
     }
 
     @Test
     @Tag("long")
     @Timeout(7_200)
     void oneLeadsAtATimeUnderAThousandFaults() throws Exception {
-        run(Takeover.IMMEDIATE, Integer.getInteger("forgeloom.test.faults", 1_000), new SplittableRandom().nextLong());
+        run(Takeover.IMMEDIATE, ALL, FAULTS);
     }
 
     @Test
     @Tag("long")
     @Timeout(7_200)
     void noTwoEverBelieveToLeadUnderAThousandFaultsWhereAWinnerWaits() throws Exception {
-        run(
-                Takeover.AFTER_LEASE,
-                Integer.getInteger("forgeloom.test.faults", 1_000),
-                new SplittableRandom().nextLong());
+        run(Takeover.AFTER_LEASE, ALL, FAULTS);
     }
 
-    private static void run(Takeover takeover, int faults, long seed) throws Exception {
+    private static void run(Takeover takeover, List<Kind> kinds, int faults) throws Exception {
+        long seed = new SplittableRandom().nextLong();
         SplittableRandom random = new SplittableRandom(seed);
         long begun = System.nanoTime();
-        try (PostgresCluster cluster = PostgresCluster.builder().replicas(1).start();
+        try (PostgresCluster cluster = PostgresCluster.builder()
+                        .replicas(kinds.contains(Kind.PROMOTED) ? 1 : 0)
+                        .start();
                 ElectionFaults nodes = new ElectionFaults(cluster, takeover, random)) {
             for (int i = 0; i < faults; i++) {
                 // Every kind in turn, then at random, so that a short run has all.
-                nodes.inflict(Kind.values()[i < Kind.values().length ? i : random.nextInt(Kind.values().length)]);
+                nodes.inflict(kinds.get(i < kinds.size() ? i : random.nextInt(kinds.size())));
             }
             History history = nodes.judge();
             System.out.println("figure: " + nodes.describe() + "; " + (System.nanoTime() - begun) / 1_000_000
                     + " ms, seed " + seed);
             assertEquals(List.of(), history.violations(), "seed " + seed);
             // A run in which nobody wrote, or nobody tried to when it was over, proves nothing.
-            assertTrue(history.reigns() > faults / 2 && nodes.count(Cell.WRITES) > faults);
+            assertTrue(history.reigns() > 1 + faults / 4 && nodes.count(Cell.WRITES) > faults);
             assertTrue(nodes.count(Cell.STALE_WRITES_REFUSED) > 0);
         }
     }

@@ -23,7 +23,7 @@ final class StaleLeaderships {
         if (leadership == null) {
             throw new IllegalArgumentException("never led with " + token);
         }
-        return stale ? unaware(leadership.role(), token, fenceOf(leadership)) : leadership;
+        return stale ? again(leadership) : leadership;
     }
 
     /** One that trusts itself for good; once refused it is over as any other. */
@@ -31,6 +31,11 @@ final class StaleLeaderships {
         Leadership.Fence alone = new Leadership.Fence(
                 fence.database(), fence.sql(), fence.incarnation(), fence.longest(), (l, why) -> {});
         return new Leadership(role, token, alone, System.nanoTime() + LONG);
+    }
+
+    /** The same, before it was refused. */
+    static Leadership again(Leadership leadership) {
+        return unaware(leadership.role(), leadership.token(), fenceOf(leadership));
     }
 
     /** Nothing of the product needs it. */
