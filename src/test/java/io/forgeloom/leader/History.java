@@ -13,24 +13,27 @@ import java.util.List;
 import java.util.Map;
 
 /** Judges what several processes did about one role. Confined to one thread. */
-final class History {
+public final class History {
 
     private final List<Reign> reigns = new ArrayList<>();
     private final List<String> violations = new ArrayList<>();
     private long longestOverlap;
     private int overlaps;
 
+    /** Of nothing yet. */
+    public History() {}
+
     /** How long two processes may both believe at an instant. */
-    interface Tolerance {
+    public interface Tolerance {
         Duration at(long nanos);
     }
 
-    void add(List<Reign> more) {
+    public void add(List<Reign> more) {
         reigns.addAll(more);
     }
 
     /** Everything that was found wrong, the first hundred of it. */
-    List<String> violations() {
+    public List<String> violations() {
         return List.copyOf(violations.subList(0, Math.min(100, violations.size())));
     }
 
@@ -47,7 +50,7 @@ final class History {
     }
 
     /** What the processes said. */
-    void judgeReigns(Tolerance tolerance) {
+    public void judgeReigns(Tolerance tolerance) {
         List<Reign> byTime = new ArrayList<>(reigns);
         byTime.sort(Comparator.comparingLong(Reign::from));
         Map<LeadershipToken, String> owners = new HashMap<>();
@@ -83,7 +86,7 @@ final class History {
     }
 
     /** What the database was told, see {@link ElectionNode#TABLES}. */
-    void judgeDatabase(Connection connection) throws SQLException {
+    public void judgeDatabase(Connection connection) throws SQLException {
         find(connection, "terms that do not grow", """
                 SELECT * FROM (SELECT id, timeline, term, lag((timeline, term)) OVER (ORDER BY id) AS before FROM leader_terms) AS t
                 WHERE (timeline, term) <= before LIMIT 10

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** An {@link ElectionNode} from outside. For one thread at a time. */
+/** An {@link ElectionNode} from outside. What changes it is for one thread at a time, all else for many. */
 public final class NodeProcess implements AutoCloseable {
 
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
@@ -21,7 +21,7 @@ public final class NodeProcess implements AutoCloseable {
     private final Path file;
     private final NodeLog log;
     private final TestProcess process;
-    private boolean paused;
+    private volatile boolean paused;
 
     private NodeProcess(String name, Path file, NodeLog log, TestProcess process) {
         this.name = name;
@@ -89,6 +89,11 @@ public final class NodeProcess implements AutoCloseable {
     /** Asks it to give the role up. */
     public void resign() {
         log.add(Cell.RESIGN_ASKED, 1);
+    }
+
+    /** Ends it without a word. */
+    public void kill() throws InterruptedException {
+        process.sigkill();
     }
 
     /** Stops it where it is. */
