@@ -3,6 +3,7 @@ package io.forgeloom.internal.pg;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
+import java.net.ConnectException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
@@ -26,6 +27,9 @@ import org.postgresql.PGProperty;
 public final class PgConnector {
 
     private static final Driver DRIVER = new Driver();
+
+    /** Of a chain of causes, which may be cyclic. */
+    private static final int DEEPEST_CAUSE = 8;
 
     /**
      * Where sessions are opened.
@@ -171,6 +175,21 @@ public final class PgConnector {
      */
     public boolean watchable() {
         return target.ownSockets;
+    }
+
+    /**
+     * Whether a connect failed since nobody listens at the address, or since the server said that it starts or shuts down:
+     * no session began there, and an attempt soon may well succeed.
+     */
+    public static boolean foundNobody(@Nullable Throwable failure) {
+        Throwable cause = failure;
+        for (int depth = 0; cause != null && depth < DEEPEST_CAUSE; depth++) {
+            if (cause instanceof ConnectException) {
+                return true;
+            }
+            cause = cause.getCause();
+        }
+        return SqlState.CANNOT_CONNECT_NOW.equals(SqlState.of(failure));
     }
 
     private static boolean driverSeesOurSockets() {
