@@ -13,15 +13,17 @@ final class RetryPauses {
     // What waits for a session shall not wait for it much longer than the server needs, and a process must not hammer.
     // Where nobody listens, or the server says that it starts, an attempt costs the server little or nothing, and one
     // of
-    // the next will succeed: they stay close together for as long as a restart takes. A server that takes the
-    // connection
-    // and fails is at work for each, and nothing says that it will get better.
+    // the next will succeed: for as long as a restart takes they stay so close that the bus listens 150 ms after the
+    // server accepts. They cost this process the less the longer it lasts, see PgConnector.isStillRefused. A server
+    // that
+    // takes the connection and fails is at work for each, and nothing says that it will get better.
 
     private static final Duration RESTART = Duration.ofMinutes(1);
     private static final Duration EARLY = Duration.ofSeconds(10);
     private static final Duration EARLY_PAUSE = Duration.ofMillis(150);
 
-    private final Backoff restarting = new Backoff(Duration.ofMillis(25), Duration.ofMillis(75));
+    private final Backoff earlyRestart = new Backoff(Duration.ofMillis(25), Duration.ofMillis(75));
+    private final Backoff restart = new Backoff(Duration.ofMillis(90), Duration.ofMillis(120));
     private final Backoff early = new Backoff(Duration.ofMillis(50), EARLY_PAUSE);
     private final Backoff late = new Backoff(EARLY_PAUSE, Duration.ofSeconds(1));
 
@@ -32,9 +34,13 @@ final class RetryPauses {
      * @param outage since the first of the attempts in a row that failed, in nanoseconds
      */
     long nextNanos(Throwable failure, long outage) {
+        boolean isEarly = outage < EARLY.toNanos();
+        Backoff backoff;
         if (PgConnector.foundNobody(failure) && outage < RESTART.toNanos()) {
-            return restarting.nextNanos();
+            backoff = isEarly ? earlyRestart : restart;
+        } else {
+            backoff = isEarly ? early : late;
         }
-        return outage < EARLY.toNanos() ? early.nextNanos() : late.nextNanos();
+        return backoff.nextNanos();
     }
 }

@@ -131,10 +131,13 @@ final class SessionOpeners {
             recovered();
             pool.add(session, suspected, generation);
         } catch (SQLException e) {
-            long since = failed(e);
-            if (!isSurplus()) {
+            do {
+                long since = failed(e);
+                if (isSurplus()) {
+                    return;
+                }
                 TimeUnit.NANOSECONDS.sleep(pauses.nextNanos(e, System.nanoTime() - since));
-            }
+            } while (connector.isStillRefused(e, Deadline.after(connectTimeout)));
         }
     }
 
