@@ -151,6 +151,36 @@ class NotifyNetworkTest {
         }
     }
 
+    @Test
+    void aConnectUnderWayIsNotGivenUpForTheErrorOfTheOneBefore(TestDatabase database) throws Exception {
+        BusTiming usual = BusTiming.DEFAULTS;
+        // After two failures the next pause is 2 s at least.
+        BusTiming timing = new BusTiming(
+                usual.slice(),
+                usual.silence(),
+                usual.answer(),
+                usual.probeInterval(),
+                usual.watchInterval(),
+                Duration.ofSeconds(4),
+                usual.longestPause(),
+                usual.healthy());
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, timing)) {
+            link.acceptAndDrop(true);
+            long before = link.accepted();
+            database.server().execute(Listeners.TERMINATE + " AND datname = '" + database.name() + "'");
+            Await.until("two failures", () -> link.accepted() == before + 2);
+            link.heal();
+            link.delay(Duration.ofMillis(30));
+            Await.until("a connect under way", () -> link.accepted() == before + 3);
+            long begun = System.nanoTime();
+            assertTrue(bus.awaitGeneration(2, PATIENCE));
+            assertTrue(millisSince(begun) < 1_900, millisSince(begun) + " ms");
+            assertEquals(before + 3, link.accepted());
+        }
+    }
+
     // ---- what is left ----
 
     @Test
