@@ -213,6 +213,7 @@ final class SessionOpeners {
     }
 
     private void recovered() {
+        pool.holdOff().succeeded();
         Outage before = outage;
         outage = null;
         if (before != null) {
@@ -224,6 +225,7 @@ final class SessionOpeners {
 
     /** Returns the {@link System#nanoTime()} since when none succeeded. */
     private long failed(SQLException failure) {
+        pool.holdOff().failed(failure);
         SQLException error = pool.listener().openFailed(failure);
         Outage before = outage;
         long since = before == null ? System.nanoTime() : before.sinceNanos();
@@ -242,6 +244,7 @@ final class SessionOpeners {
 
     /** Somebody else found the server to answer. */
     void reachable() {
+        pool.holdOff().succeeded();
         outage = null;
     }
 

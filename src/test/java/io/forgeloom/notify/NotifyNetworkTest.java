@@ -108,9 +108,8 @@ class NotifyNetworkTest {
                 NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(divisor))) {
             link.acceptAndDrop(true);
             long before = link.accepted();
-            // Orderly, by the server: after a reset the pool looks for what may be left of the session, on connects of
-            // its own.
-            database.server().execute(Listeners.TERMINATE + " AND datname = '" + database.name() + "'");
+            // By a reset, after which the pool, too, connects: for what may be left of the session.
+            link.cut();
             Thread.sleep(Duration.ofMinutes(1).dividedBy(divisor));
             long connects = link.accepted() - before;
             System.out.println("figure: accepted and dropped: " + connects + " connects in a minute / " + divisor);
