@@ -59,7 +59,7 @@ final class BusLoop {
     /** The session, while it is one to abort. */
     private volatile @Nullable BusSession session;
 
-    /** {@link System#nanoTime()} by which the thread must be back from the driver; 0 while it is not in it. */
+    /** {@link System#nanoTime()} by which the thread must be back from the driver; 0 while it is not in it. Its own. */
     private volatile long dueNanos;
 
     /** Whether the channels may be others than those that are listened to. */
@@ -308,6 +308,10 @@ final class BusLoop {
     }
 
     private void receive(String channel, String payload, int backendPid) {
+        if (dueNanos != 0) {
+            // Back from the driver: handing on a large batch takes as long as it takes, and no byte comes meanwhile.
+            dueNanos = 0;
+        }
         channels.publish(channel, payload, backendPid);
     }
 
