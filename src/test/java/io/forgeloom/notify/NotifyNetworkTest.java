@@ -89,6 +89,21 @@ class NotifyNetworkTest {
         }
     }
 
+    /** The pool's watch cuts nothing where it cannot ask the server. */
+    @Test
+    void aHalfOpenLinkIsNoticedByTheBusItself(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(2))) {
+            long lost = System.nanoTime();
+            link.blackhole(true, true);
+            Await.until("the session is cut", () -> !bus.stats().isConnected());
+            long millis = millisSince(lost);
+            System.out.println("figure: half-open link, nobody to ask: cut after " + millis + " ms");
+            assertTrue(millis <= 3_500, millis + " ms");
+        }
+    }
+
     // ---- how often it connects ----
 
     @Test
