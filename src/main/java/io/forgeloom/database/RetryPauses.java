@@ -10,13 +10,11 @@ import java.time.Duration;
  */
 final class RetryPauses {
 
-    // What waits for a session shall not wait for it much longer than the server needs, and a process must not hammer.
-    // Where nobody listens, or the server says that it starts, an attempt costs the server little or nothing, and one
-    // of
-    // the next will succeed: for as long as a restart takes they stay so close that the bus listens 150 ms after the
-    // server accepts. They cost this process the less the longer it lasts, see PgConnector.isStillRefused. A server
-    // that
-    // takes the connection and fails is at work for each, and nothing says that it will get better.
+    // What waits for a session shall not wait much longer than the server needs, and a process must not hammer. Where
+    // nobody listens, or the server says that it starts, an attempt costs the server little or nothing, and one soon
+    // will succeed: for as long as a restart takes they stay so close that the bus listens 150 ms after the server
+    // accepts. They cost this process the less the longer it lasts, see PgConnector.isStillRefused. A server that takes
+    // the connection and fails is at work for each, and nothing says that it will get better.
 
     private static final Duration RESTART = Duration.ofMinutes(1);
     private static final Duration EARLY = Duration.ofSeconds(10);

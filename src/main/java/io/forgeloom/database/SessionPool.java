@@ -240,7 +240,7 @@ final class SessionPool {
         return refusing;
     }
 
-    /** Whether a connect beside those for users is of no use now, or too many for the server. */
+    /** Whether the pool should not connect now to ask or to end anything: it would be in vain, or wear the server down. */
     boolean isUnreachable() {
         return refusing != null || holdOff.isActive();
     }

@@ -148,7 +148,7 @@ final class SessionWatch {
 
     private void lookAfterSilent() throws InterruptedException {
         List<Wait> silent = silent();
-        // Nor while the server is known not to answer.
+        // While the server is known not to answer, there is nobody to ask.
         if (silent.isEmpty() || pool.isUnreachable() || System.nanoTime() - askAgain < 0) {
             return;
         }

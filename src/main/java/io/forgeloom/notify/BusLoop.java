@@ -59,7 +59,7 @@ final class BusLoop {
     /** The session, while it is one to abort. */
     private volatile @Nullable BusSession session;
 
-    /** {@link System#nanoTime()} by which the thread must be back from the driver; 0 while it is not in it. Its own. */
+    /** {@link System#nanoTime()} by which the thread must be back from the driver; 0 while it is not in it. Written by that thread. */
     private volatile long dueNanos;
 
     /** Whether the channels may be others than those that are listened to. */

@@ -23,14 +23,18 @@ final class BusSession implements AutoCloseable {
     static final String PURPOSE = "notify-bus";
 
     /**
-     * How long one waits in the pool at a time. As long as somebody waits there, the pool connects again and again, several
-     * times a second at first; the bus has a back-off of its own, and leaves when a connect has failed. For a server that
-     * {@linkplain #isStarting is starting} it waits.
+     * How long one waits in the pool at a time: less than the pool's shortest pause between two connects, so that it makes
+     * one at most after which nobody waits. As long as somebody waits there, it connects again and again, and the bus has a
+     * back-off of its own. Longer where the server is slow rather than gone.
      */
-    private static final Duration FIRST_ASK = Duration.ofMillis(30);
+    private static final Duration ASK = Duration.ofMillis(30);
 
-    private static final Duration LONGEST_ASK = Duration.ofMillis(250);
-    private static final Duration WAIT = Duration.ofSeconds(1);
+    private static final Duration ASK_SLOW = Duration.ofMillis(250);
+    private static final Duration SLOW = Duration.ofSeconds(1);
+
+    /** For a server that {@linkplain #isStarting is starting}: it may be asked often. */
+    private static final Duration ASK_STARTING = Duration.ofSeconds(1);
+
     private static final Duration QUEUE = Duration.ofSeconds(5);
     private static final Duration CONNECT = Duration.ofSeconds(10);
 
@@ -86,7 +90,8 @@ final class BusSession implements AutoCloseable {
     private static Connection acquire(ConnectionPool pool, @Nullable AcquireException last) {
         Throwable known = last == null ? null : last.getCause();
         Deadline deadline = Deadline.after(CONNECT);
-        Duration ask = last != null && isStarting(last) ? WAIT : FIRST_ASK;
+        Deadline slow = Deadline.after(SLOW);
+        Duration ask = last != null && isStarting(last) ? ASK_STARTING : ASK;
         while (true) {
             try {
                 return pool.acquireDedicated(PURPOSE, ask);
@@ -95,8 +100,11 @@ final class BusSession implements AutoCloseable {
                     throw e;
                 }
                 // Where others have the connections, a place in the queue must be kept.
-                Duration longer = ask.multipliedBy(2).compareTo(LONGEST_ASK) < 0 ? ask.multipliedBy(2) : LONGEST_ASK;
-                ask = e.reason() == AcquireException.Reason.EXHAUSTED ? QUEUE : longer;
+                if (e.reason() == AcquireException.Reason.EXHAUSTED) {
+                    ask = QUEUE;
+                } else {
+                    ask = slow.expired() ? ASK_SLOW : ASK;
+                }
             }
         }
     }

@@ -104,6 +104,18 @@ class NotifyNetworkTest {
         }
     }
 
+    @Test
+    void halfAMessageIsNoticedByTheBusItself(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(2))) {
+            link.stallInsideMessage(9);
+            link.blackhole(false, true);
+            database.execute("SELECT pg_notify('orders', '" + "x".repeat(100) + "')");
+            Await.until("the session is cut", () -> !bus.stats().isConnected());
+        }
+    }
+
     // ---- how often it connects ----
 
     @Test
