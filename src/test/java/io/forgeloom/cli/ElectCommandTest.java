@@ -113,13 +113,15 @@ class ElectCommandTest {
 
     @Test
     void commandThatIgnoresSigtermIsKilledAfterTheGrace(TestDatabase database) throws Exception {
-        try (TestProcess elect = elect(database, "--role", "r", "--grace", "700ms", "--", "sh", "-c", STUBBORN)) {
+        // Longer than the lease, which would bound it if the role were given up before the command has ended.
+        String[] arguments = {"--role", "r", "--lease", "2s", "--grace", "2500ms", "--", "sh", "-c", STUBBORN};
+        try (TestProcess elect = elect(database, arguments)) {
             String[] work = atWork(elect);
             Instant asked = Instant.now();
             elect.sigterm();
             assertEquals(0, elect.awaitExit(PATIENCE));
             long took = Duration.between(asked, Instant.now()).toMillis();
-            assertTrue(took >= 700 && took < 10_000, took + " ms");
+            assertTrue(took >= 2_500 && took < 12_000, took + " ms");
             assertGone(work[3], work[4]);
             assertEquals("resigned", elect.errorLines().getLast());
         }
