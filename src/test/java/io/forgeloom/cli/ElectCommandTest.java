@@ -37,19 +37,19 @@ class ElectCommandTest {
 
     @Test
     void commandOfALeaderThatIsKilledEndsWithItAndTheOthersCommandStarts(TestDatabase database) throws Exception {
-        try (TestProcess first = elect(database, "--role", "night", "--lease", "1s", "--", "sh", "-c", WORK)) {
+        try (TestProcess first = elect(database, "--role", "night", "--lease", "2s", "--", "sh", "-c", WORK)) {
             String[] one = atWork(first);
             assertEquals("standby", first.errorLines().get(0));
             assertEquals("elected term=1 token=" + one[4], first.errorLines().get(1));
             assertEquals(List.of("night", "1"), List.of(one[2], one[3]));
-            try (TestProcess second = elect(database, "--role", "night", "--lease", "1s", "--", "sh", "-c", WORK)) {
+            try (TestProcess second = elect(database, "--role", "night", "--lease", "2s", "--", "sh", "-c", WORK)) {
                 awaitError(second, "standby");
                 Instant killed = Instant.now();
                 first.sigkill();
                 awaitGone(one[5], one[6]);
                 String[] two = atWork(second);
                 // It has waited for the lease, since nobody can know what the other one's command did.
-                assertTrue(Duration.between(killed, Instant.now()).toMillis() >= 950);
+                assertTrue(Duration.between(killed, Instant.now()).toMillis() >= 1_950);
                 assertEquals("2", two[3]);
                 assertTrue(LeadershipToken.parse(two[4]).compareTo(LeadershipToken.parse(one[4])) > 0);
 
