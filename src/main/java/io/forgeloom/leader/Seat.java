@@ -36,7 +36,11 @@ final class Seat {
     @Nullable
     LeadershipToken token;
 
-    /** When a winner may lead; in {@code WAITING}. */
+    /** The last one that this process has written; null before the first. */
+    @Nullable
+    LeadershipToken written;
+
+    /** When a winner may lead; from {@code WAITING} on, and after a loss. */
     long leadsFrom;
 
     /** Whether the role is being given up by choice. */
@@ -62,6 +66,11 @@ final class Seat {
 
     boolean hasLock() {
         return state != State.STANDBY;
+    }
+
+    /** Whether a body is at work that may still end in time. */
+    boolean isBodyAwaited() {
+        return run != null && !run.isGivenUp();
     }
 
     /** Whether to try the lock now: not beside an old body, for none runs twice. */
