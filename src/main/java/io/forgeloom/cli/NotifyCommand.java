@@ -67,7 +67,7 @@ final class NotifyCommand implements Callable<Integer>, ForgeCommand.Verbose {
     @Override
     public Integer call() {
         Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
-        requireNoUrl(channel);
+        requireNoUrl("CHANNEL", channel);
         DatabaseConfig config = primary.config(surroundings)
                 .poolSize(1)
                 .connectTimeout(timeout)
@@ -89,10 +89,10 @@ final class NotifyCommand implements Callable<Integer>, ForgeCommand.Verbose {
         return CommandLine.ExitCode.OK;
     }
 
-    /** A URL in the wrong place may have a password in it, which would be shown to whoever looks at the channels. */
-    static void requireNoUrl(String channel) {
-        if (URL.matcher(channel).matches()) {
-            throw new ConfigurationException("CHANNEL", "looks like a URL (not repeated here); a URL needs --url");
+    /** A URL in the wrong place may have a password in it, which would be shown to whoever looks at the database. */
+    static void requireNoUrl(String label, String text) {
+        if (URL.matcher(text).matches()) {
+            throw new ConfigurationException(label, "looks like a URL (not repeated here); a URL needs --url");
         }
     }
 }

@@ -2,7 +2,6 @@ package io.forgeloom.leader;
 
 import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.Database;
-import io.forgeloom.error.ForgeException;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Backoff;
@@ -128,8 +127,9 @@ final class ElectionLoop {
                     return;
                 }
                 why = e.getMessage();
-            } catch (SQLException | ForgeException e) {
-                why = e.getMessage();
+            } catch (SQLException | RuntimeException e) {
+                // Whatever it is: an election that ended for it would leave a role to nobody without a word.
+                why = e.getMessage() == null ? e.toString() : e.getMessage();
             }
             if (stopping || stop.getAsBoolean()) {
                 return;
@@ -218,26 +218,21 @@ final class ElectionLoop {
         seats.resign(seat -> true, STOPPED);
         seats.wake();
         Duration limit = config.bodyTimeout().plus(config.leaseDuration());
-        try {
-            boolean unused = seats.await(
-                    Deadline.after(limit),
-                    () -> session == null || seats.where(Seat::hasLock).isEmpty());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean unused = seats.awaitThrough(
+                Deadline.after(limit),
+                () -> session == null || seats.where(Seat::hasLock).isEmpty());
     }
 
-    private void finish() throws InterruptedException {
-        Deadline deadline = Deadline.after(config.bodyTimeout());
-        try {
-            // Also those whose leadership was lost with the session.
-            boolean unused = seats.await(
-                    deadline, () -> seats.where(seat -> seat.run != null).isEmpty());
-            seats.giveUpLateBodies();
-        } finally {
-            watch.stop();
-            events.finish();
-        }
+    /** The interrupt of a stop is spent, here too: what is waited for has a bound of its own. */
+    private void finish() {
+        boolean unused = Thread.interrupted();
+        // Also those whose leadership was lost with the session.
+        unused = seats.awaitThrough(
+                Deadline.after(config.bodyTimeout()),
+                () -> seats.where(Seat::isBodyAwaited).isEmpty());
+        seats.giveUpLateBodies();
+        watch.stop();
+        events.finish();
     }
 
     // ---- cadences ----
@@ -369,7 +364,8 @@ final class ElectionLoop {
 
     private void release(LeaderSession opened, Seat seat) throws SQLException, InterruptedException {
         opened.use(() -> {
-            opened.release(seat.role, seat.token);
+            // Who waits for the end of the earlier lease has not led: the next one waits for it all the same.
+            opened.release(seat.role, seat.state == Seat.State.LEADING ? seat.token : null);
             seats.released(opened, seat);
             return null;
         });
@@ -408,27 +404,37 @@ final class ElectionLoop {
             return;
         }
         try (Connection connection = database.primary().acquire(CONNECTION_FOR_ZOMBIES)) {
-            for (String ended : opened.table().endZombies(connection, roles)) {
-                LeaderElection.LOG.log(
-                        Level.WARNING,
-                        "ended the session of " + ended + ", which was silent for more than twice its lease");
-                pollNow = true;
-                seats.wake();
+            for (LeaderTable.Zombie zombie : opened.table().endZombies(connection, roles)) {
+                if (zombie.ended()) {
+                    LeaderElection.LOG.log(
+                            Level.WARNING,
+                            "ended the session of " + zombie.who()
+                                    + ", which was silent for more than twice its lease");
+                    pollNow = true;
+                    seats.wake();
+                } else {
+                    mayNotEnd(zombie.who(), "the start of that session is hidden");
+                }
             }
         } catch (SQLException e) {
-            if (SqlState.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState()) && !refused) {
-                refused = true;
-                LeaderElection.LOG.log(
-                        Level.WARNING,
-                        "one of the leaders of " + roles
-                                + " is silent for more than twice its lease, and this role may not end"
-                                + " that session; GRANT pg_signal_backend to it, or run all nodes as one role: "
-                                + e.getMessage());
+            if (SqlState.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+                mayNotEnd("one of the leaders of " + roles, String.valueOf(e.getMessage()));
             } else {
                 LeaderElection.LOG.log(Level.DEBUG, "no look at the leaders of " + roles, e);
             }
         } catch (AcquireException e) {
             LeaderElection.LOG.log(Level.DEBUG, "no look at the leaders of " + roles, e);
+        }
+    }
+
+    /** Said once in a run. */
+    private void mayNotEnd(String who, String why) {
+        if (!refused) {
+            refused = true;
+            LeaderElection.LOG.log(
+                    Level.WARNING,
+                    who + " is silent for more than twice its lease, and this role may not end that session; GRANT"
+                            + " pg_signal_backend, pg_read_all_stats to it, or run all nodes as one role: " + why);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.forgeloom.leader;
 
 import io.forgeloom.internal.concurrent.BackgroundTask;
+import io.forgeloom.internal.concurrent.Deadline;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.List;
@@ -35,19 +36,27 @@ final class EventQueue {
         task.start();
     }
 
-    /** Ends the thread once everything has been told. */
-    void finish() throws InterruptedException {
+    /** Ends the thread once everything has been told; an interrupt does not cut that short. */
+    void finish() {
         CountDownLatch told = new CountDownLatch(1);
         queue.add(told::countDown);
-        try {
-            boolean unused = told.await(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-        } finally {
+        Deadline deadline = Deadline.after(PATIENCE);
+        boolean interrupted = false;
+        for (boolean done = false; !done; ) {
             try {
+                boolean unused = told.await(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
                 task.stop(PATIENCE);
+                done = true;
+            } catch (InterruptedException e) {
+                interrupted = true;
             } catch (TimeoutException e) {
                 LeaderElection.LOG.log(
                         Level.WARNING, "a listener of an election does not come back: " + e.getMessage());
+                done = true;
             }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -71,7 +80,7 @@ final class EventQueue {
         for (Consumer<? super LeaderEvent> listener : listeners) {
             try {
                 listener.accept(event);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) { // Errors too: the others must be told what comes after it.
                 LeaderElection.LOG.log(Level.WARNING, "a listener of an election failed", e);
             }
         }

@@ -207,7 +207,7 @@ public final class LeaderElection implements AutoCloseable {
         BodyRun run = seat.run;
         if (run == null || !run.isOnCurrentThread()) {
             Duration limit = config.bodyTimeout().plus(config.leaseDuration());
-            boolean unused = seats.await(Deadline.after(limit), () -> !seat.hasLock());
+            boolean unused = seats.await(Deadline.after(limit), () -> !seat.resigning);
         }
     }
 

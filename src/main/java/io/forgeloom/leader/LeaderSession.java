@@ -66,9 +66,8 @@ final class LeaderSession implements AutoCloseable {
                     lease_until = EXCLUDED.lease_until, lease_millis = EXCLUDED.lease_millis, resigned_at = NULL,
                     timeline = EXCLUDED.timeline, term = r.term + 1, incarnation = EXCLUDED.incarnation,
                     backend_pid = EXCLUDED.backend_pid, backend_start = EXCLUDED.backend_start
-                RETURNING pg_catalog.concat_ws(' ', NEW.timeline, NEW.term,
-                    CASE WHEN OLD.resigned_at IS NOT NULL OR OLD.incarnation = NEW.incarnation THEN 0
-                         ELSE COALESCE(OLD.lease_millis, 0) END)
+                RETURNING pg_catalog.concat_ws(' ', NEW.timeline, NEW.term, OLD.timeline, OLD.term,
+                    CASE WHEN OLD.resigned_at IS NULL THEN OLD.lease_millis ELSE 0 END)
                 """.formatted(table, role, node, leaseMillis, incarnation);
     }
 
@@ -226,9 +225,10 @@ final class LeaderSession implements AutoCloseable {
     /**
      * The next term.
      *
-     * @param earlierLease how long whoever led before may trust itself at most; zero if nobody did, or it resigned
+     * @param earlier who was before; null if nobody was
+     * @param earlierLease how long that one may trust itself at most; zero if it resigned
      */
-    record Term(LeadershipToken token, Duration earlierLease) {}
+    record Term(LeadershipToken token, @Nullable LeadershipToken earlier, Duration earlierLease) {}
 
     /** Writes the next term of a role whose lock this session has; null while an old leader's transaction keeps the row. */
     @Nullable
@@ -241,9 +241,10 @@ final class LeaderSession implements AutoCloseable {
                 incarnation);
         try {
             String[] row = script.send(sql).getFirst().split(" ", -1);
-            return new Term(
-                    new LeadershipToken(Long.parseLong(row[0]), Long.parseLong(row[1])),
-                    Duration.ofMillis(Long.parseLong(row[2])));
+            LeadershipToken token = token(row[0], row[1]);
+            return row.length == 2
+                    ? new Term(token, null, Duration.ZERO)
+                    : new Term(token, token(row[2], row[3]), Duration.ofMillis(Long.parseLong(row[4])));
         } catch (SQLException e) {
             if (isRowLocked(e)) {
                 return null;
@@ -298,6 +299,10 @@ final class LeaderSession implements AutoCloseable {
     /** Says something. */
     void keepAlive() throws SQLException {
         script.send("SELECT 1");
+    }
+
+    private static LeadershipToken token(String timeline, String term) {
+        return new LeadershipToken(Long.parseLong(timeline), Long.parseLong(term));
     }
 
     private static boolean isRowLocked(SQLException e) {

@@ -41,22 +41,24 @@ final class LeaderTable {
 
     /**
      * Nothing is ended but what all of this is true of in one look: the lease is over by its own length again, the row's
-     * process is the one that holds the role's lock.
+     * process is the one that holds the role's lock. Where the start of that process is hidden, for lack of rights, it is
+     * found and left alone.
      */
     private static String endZombies(String table) {
         return """
                 WITH zombie AS MATERIALIZED (
-                    SELECT r.role, r.node_id, a.pid
+                    SELECT r.role, r.node_id, a.pid, a.backend_start IS NOT NULL AS seen
                     FROM ROWS FROM (pg_catalog.unnest(CAST(? AS text[])), pg_catalog.unnest(CAST(? AS bigint[])),
                                     pg_catalog.unnest(CAST(? AS bigint[]))) AS w (role, classid, objid)
                     JOIN %s AS r ON r.role = w.role
-                    JOIN pg_catalog.pg_stat_activity AS a ON a.pid = r.backend_pid AND a.backend_start = r.backend_start
+                    JOIN pg_catalog.pg_stat_activity AS a ON a.pid = r.backend_pid
+                        AND COALESCE(a.backend_start, r.backend_start) = r.backend_start
                     JOIN pg_catalog.pg_locks AS l ON %s
                         AND CAST(l.classid AS bigint) = w.classid AND CAST(l.objid AS bigint) = w.objid
                     WHERE r.resigned_at IS NULL
                       AND pg_catalog.clock_timestamp() > r.lease_until + r.lease_millis * interval '1 millisecond')
-                SELECT pg_catalog.format('%%s, leader of %%s (process %%s)', z.node_id, z.role, z.pid)
-                FROM zombie AS z WHERE pg_catalog.pg_terminate_backend(z.pid, 1000)
+                SELECT pg_catalog.format('%%s, leader of %%s (process %%s)', z.node_id, z.role, z.pid), z.seen
+                FROM zombie AS z WHERE CASE WHEN z.seen THEN pg_catalog.pg_terminate_backend(z.pid, 1000) ELSE true END
                 """.formatted(table, HOLDS);
     }
 
@@ -132,12 +134,20 @@ final class LeaderTable {
     }
 
     /**
+     * A leader that was long silent.
+     *
+     * @param who it was
+     * @param ended whether its session was ended; or else the rights to see its start are missing
+     */
+    record Zombie(String who, boolean ended) {}
+
+    /**
      * Ends the sessions of leaders that are long silent, and waits for the end of each, a second at most.
      *
-     * @return who they were
+     * @return those that are ended, or that this role may not see
      * @throws SQLException 42501 where the rights are missing
      */
-    List<String> endZombies(Connection connection, List<LeaderRole> roles) throws SQLException {
+    List<Zombie> endZombies(Connection connection, List<LeaderRole> roles) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(endZombies(name))) {
             Object[] classIds =
                     roles.stream().map(role -> role.lockId().classId()).toArray();
@@ -149,11 +159,11 @@ final class LeaderTable {
             statement.setArray(2, connection.createArrayOf("bigint", classIds));
             statement.setArray(3, connection.createArrayOf("bigint", objIds));
             try (ResultSet row = statement.executeQuery()) {
-                List<String> ended = new ArrayList<>();
+                List<Zombie> found = new ArrayList<>();
                 while (row.next()) {
-                    ended.add(row.getString(1));
+                    found.add(new Zombie(row.getString(1), row.getBoolean(2)));
                 }
-                return ended;
+                return found;
             }
         }
     }

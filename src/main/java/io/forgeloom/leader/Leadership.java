@@ -161,7 +161,10 @@ public final class Leadership {
             }
         }
         String why = "another leader was elected";
-        fence.superseded.accept(this, why);
+        if (over == null) {
+            // Else it was given up meanwhile, and the session may lead again, with another term.
+            fence.superseded.accept(this, why);
+        }
         end(why);
         throw lost();
     }

@@ -26,17 +26,21 @@ final class Seat {
     /** While it leads, and not while it gives that up. */
     volatile @Nullable Leadership leadership;
 
-    /** {@link System#nanoTime()} before the lock was won; from {@code WON} on. */
+    /** {@link System#nanoTime()} after the lock was won: the time of an old leader is waited for from here. From {@code WON} on. */
     long wonNanos;
 
-    /** Until when the server keeps the lock for sure; from {@code WON} on. */
+    /** Until when the server keeps the lock for sure, counted from before it was asked for; from {@code WON} on. */
     long trustedUntil;
 
     /** From {@code WAITING} on. */
     @Nullable
     LeadershipToken token;
 
-    /** When a winner may lead; in {@code WAITING}. */
+    /** The last one that this process has written; null before the first. */
+    @Nullable
+    LeadershipToken written;
+
+    /** When a winner may lead; from {@code WAITING} on, and after a loss. */
     long leadsFrom;
 
     /** Whether the role is being given up by choice. */
@@ -64,6 +68,11 @@ final class Seat {
         return state != State.STANDBY;
     }
 
+    /** Whether a body is at work that may still end in time. */
+    boolean isBodyAwaited() {
+        return run != null && !run.isGivenUp();
+    }
+
     /** Whether to try the lock now: not beside an old body, for none runs twice. */
     boolean campaigns(long now) {
         return state == State.STANDBY && run == null && now - standsBackUntil >= 0;
@@ -77,7 +86,7 @@ final class Seat {
 
     void won(long asked, Duration trust) {
         state = State.WON;
-        wonNanos = asked;
+        wonNanos = System.nanoTime();
         trustedUntil = asked + trust.toNanos();
         token = null;
     }

@@ -3,6 +3,7 @@ package io.forgeloom.leader;
 import io.forgeloom.internal.concurrent.Deadline;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -108,6 +109,17 @@ final class SeatTable {
         }
     }
 
+    /** As {@link #await}, but that an interrupt does not end it. For a run that ends, whose interrupt is spent. */
+    boolean awaitThrough(Deadline deadline, BooleanSupplier condition) {
+        while (true) {
+            try {
+                return await(deadline, condition);
+            } catch (InterruptedException e) {
+                // One of several that stop this; or one who repeats it, because it takes long.
+            }
+        }
+    }
+
     /** Waits until the condition holds, which is looked at under the lock. */
     boolean await(Deadline deadline, BooleanSupplier condition) throws InterruptedException {
         lock.lockInterruptibly();
@@ -134,10 +146,17 @@ final class SeatTable {
     /** The term is written; leads at once, or after the old leader's lease. */
     void termWritten(LeaderSession session, Seat seat, LeaderSession.Term term) {
         change(session, () -> {
+            // Where nobody else was elected since this process was, that one has stepped down, and what was waited for
+            // then
+            // counts: a wait that the loss of the session cut short goes on.
+            boolean own = seat.written != null && seat.written.equals(term.earlier());
             boolean waits = config.takeover() == Takeover.AFTER_LEASE;
+            if (!own) {
+                seat.leadsFrom = seat.wonNanos + (waits ? term.earlierLease().toNanos() : 0);
+            }
+            seat.written = term.token();
             seat.state = Seat.State.WAITING;
             seat.token = term.token();
-            seat.leadsFrom = seat.wonNanos + (waits ? term.earlierLease().toNanos() : 0);
         });
     }
 
@@ -258,7 +277,7 @@ final class SeatTable {
 
     private void resigned(Seat seat) {
         LeadershipToken token = seat.token;
-        if (token != null) {
+        if (token != null && seat.state == Seat.State.LEADING) {
             events.accept(new LeaderEvent.Resigned(seat.role, token));
         }
         // The others have a look first; a body that fails again and again makes it longer.
@@ -326,13 +345,23 @@ final class SeatTable {
 
     /** Gives up the bodies that have not ended in time. */
     void giveUpLateBodies() {
-        long now = System.nanoTime();
-        for (Seat seat : where(seat -> seat.run != null && seat.run.nanosLeft(now) == 0)) {
-            BodyRun late = seat.run;
-            if (late != null) {
-                LeaderElection.LOG.log(Level.WARNING, late.describe());
-                change(late::giveUp);
-            }
+        if (where(SeatTable::isLate).isEmpty()) {
+            return;
         }
+        List<BodyRun> late = new ArrayList<>();
+        change(() -> {
+            for (Seat seat : seats) {
+                BodyRun run = seat.run;
+                if (run != null && isLate(seat)) {
+                    run.giveUp();
+                    late.add(run);
+                }
+            }
+        });
+        late.forEach(run -> LeaderElection.LOG.log(Level.WARNING, run.describe()));
+    }
+
+    private static boolean isLate(Seat seat) {
+        return seat.run != null && seat.run.nanosLeft(System.nanoTime()) == 0;
     }
 }

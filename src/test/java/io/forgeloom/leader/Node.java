@@ -21,6 +21,7 @@ final class Node implements AutoCloseable {
     final Database database;
     final NotifyBus bus;
     final LeaderElection election;
+    final LeaderRole role;
     final BlockingQueue<LeaderEvent> events = new LinkedBlockingQueue<>();
 
     private Node(TestServer server, LeaderConfig config, LeaderRole... roles) throws InterruptedException {
@@ -29,6 +30,7 @@ final class Node implements AutoCloseable {
                 .serviceName("node")
                 .build());
         bus = NotifyBus.of(database);
+        role = roles[0];
         election = LeaderElection.of(database, bus, config, roles);
         election.onEvent(events::add);
         bus.start();
@@ -54,7 +56,7 @@ final class Node implements AutoCloseable {
     }
 
     Leadership leads() throws InterruptedException {
-        return election.awaitLeadership(ROLE, PATIENCE).orElseThrow();
+        return election.awaitLeadership(role, PATIENCE).orElseThrow();
     }
 
     LeaderEvent event() throws InterruptedException {
