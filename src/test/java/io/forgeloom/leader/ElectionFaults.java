@@ -117,9 +117,12 @@ final class ElectionFaults implements AutoCloseable {
 
     /** One fault, and all is well again. */
     void inflict(Kind kind) throws InterruptedException, SQLException {
-        Slot leader = settle();
-        Slot target = random.nextInt(5) == 0 ? slots.get(random.nextInt(slots.size())) : leader;
-        Thread.sleep(VALIDATE.plusMillis(random.nextInt(100)));
+        Slot believed = settle();
+        // By then it knows if the last fault has cost it the role.
+        Thread.sleep(NOTICED.plusMillis(random.nextInt(100)));
+        Slot leader = believed.node.led(NOW) ? believed : settle();
+        boolean any = done.containsKey(kind) && random.nextInt(5) == 0;
+        Slot target = any ? slots.get(random.nextInt(slots.size())) : leader;
         done.merge(kind, 1, Integer::sum);
         inflicted.add(new Inflicted(kind, System.nanoTime()));
         PostgresServer primary = cluster.primary();
@@ -128,13 +131,13 @@ final class ElectionFaults implements AutoCloseable {
             case RESIGNED -> target.node.resign();
             case PAUSED -> {
                 target.node.pause();
-                Thread.sleep(upToTwoLeases());
+                Thread.sleep(upToTwoLeases(kind));
                 target.node.resume();
             }
             case BLACKHOLE -> {
                 boolean also = random.nextBoolean();
                 target.links.forEach(link -> link.blackhole(true, also));
-                Thread.sleep(upToTwoLeases());
+                Thread.sleep(upToTwoLeases(kind));
                 target.links.forEach(FaultyLink::heal);
                 target.lostNanos = System.nanoTime();
             }
@@ -162,7 +165,11 @@ final class ElectionFaults implements AutoCloseable {
         }
     }
 
-    private Duration upToTwoLeases() {
+    /** Longer than one the first time, when the leader is the target: so that the role changes hands meanwhile. */
+    private Duration upToTwoLeases(Kind kind) {
+        if (done.getOrDefault(kind, 0) == 1) {
+            return LEASE.multipliedBy(4).dividedBy(3);
+        }
         return Duration.ofMillis(random.nextLong(2 * LEASE.toMillis()));
     }
 

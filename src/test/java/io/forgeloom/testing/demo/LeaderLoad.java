@@ -57,6 +57,7 @@ final class LeaderLoad implements AutoCloseable {
     private final Thread script =
             Thread.ofVirtual().name("forgeloom-demo-leaders").unstarted(this::script);
     private volatile long staleAccepted;
+    private volatile @Nullable LeaderFindings atEnd;
 
     /** When a fault began before which the server had been up again for long; the latest instant if none has yet. */
     private volatile long settledNanos = Long.MAX_VALUE;
@@ -214,9 +215,10 @@ final class LeaderLoad implements AutoCloseable {
 
     // ---- what came of it ----
 
-    /** How it stands. */
+    /** How it stands; after {@link #stop}, how it stood. */
     LeaderFindings findings() {
-        return findings(List.of());
+        LeaderFindings found = atEnd;
+        return found == null ? findings(List.of()) : found;
     }
 
     private LeaderFindings findings(List<String> violations) {
@@ -253,6 +255,7 @@ final class LeaderLoad implements AutoCloseable {
     LeaderFindings stop() throws InterruptedException {
         script.join();
         LeaderFindings last = findings();
+        atEnd = last;
         History history = new History();
         for (NodeProcess node : nodes) {
             node.process().sigkill();
