@@ -39,8 +39,8 @@ class ElectCommandTest {
     void commandOfALeaderThatIsKilledEndsWithItAndTheOthersCommandStarts(TestDatabase database) throws Exception {
         try (TestProcess first = elect(database, "--role", "night", "--lease", "2s", "--", "sh", "-c", WORK)) {
             String[] one = atWork(first);
-            assertEquals("standby", first.errorLines().get(0));
-            assertEquals("elected term=1 token=" + one[4], first.errorLines().get(1));
+            awaitError(first, "elected term=1 token=" + one[4]);
+            assertEquals("standby", first.errorLines().getFirst());
             assertEquals(List.of("night", "1"), List.of(one[2], one[3]));
             try (TestProcess second = elect(database, "--role", "night", "--lease", "2s", "--", "sh", "-c", WORK)) {
                 awaitError(second, "standby");
@@ -139,7 +139,7 @@ class ElectCommandTest {
             long took = Duration.between(lost, Instant.now()).toMillis();
             assertTrue(took < 10_000, took + " ms");
             String again = elect.awaitLine(line -> line.startsWith("at work 2"), PATIENCE);
-            assertTrue(elect.errorLines().stream().anyMatch(line -> line.startsWith("lost cause=")));
+            Await.until("lost", () -> elect.errorLines().stream().anyMatch(line -> line.startsWith("lost cause=")));
             elect.sigkill();
             awaitGone(again.split(" ")[3], again.split(" ")[4]);
         }
