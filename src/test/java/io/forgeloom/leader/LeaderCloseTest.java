@@ -99,7 +99,7 @@ class LeaderCloseTest {
         SplittableRandom random = new SplittableRandom();
         try (Node a = Node.of(database, CONFIG, ROLE)) {
             a.election.whileLeader(ROLE, leadership -> Thread.sleep(Duration.ofMinutes(1)));
-            for (int i = 0; i < 25; i++) {
+            for (int i = 0; i < 15; i++) {
                 a.election.start();
                 Thread.sleep(Duration.ofNanos(random.nextLong(60_000_000)));
                 a.election.stop();
@@ -176,7 +176,7 @@ class LeaderCloseTest {
     @Test
     void startsAndStopsByManyThreadsLeaveAllOrNothing() throws Exception {
         try (Node a = Node.of(database, CONFIG, ROLE)) {
-            for (int round = 0; round < 6; round++) {
+            for (int round = 0; round < 4; round++) {
                 List<Thread> callers = new ArrayList<>();
                 for (int i = 0; i < 4; i++) {
                     SplittableRandom random = new SplittableRandom();

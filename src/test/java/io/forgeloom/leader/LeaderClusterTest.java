@@ -13,6 +13,7 @@ import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.PostgresServer;
 import io.forgeloom.testing.ThreadLeaks;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -26,6 +27,7 @@ class LeaderClusterTest {
             fast().leaseDuration(LEASE).bodyTimeout(Duration.ofMillis(700)).build();
 
     @Test
+    @Tag("slow")
     void restartAndStandstillOfTheServerAndAStandby() throws Exception {
         try (Elections.Log log = new Elections.Log();
                 PostgresCluster cluster = PostgresCluster.builder().start()) {

@@ -37,6 +37,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.parallel.Execution;
@@ -153,6 +154,7 @@ class LeaderIdentityTest {
 
     /** A process that thinks it is an hour later, or earlier, leads and loses as any other. */
     @Test
+    @Tag("slow")
     @Execution(ExecutionMode.CONCURRENT)
     void clocksAnHourOffChangeNothing() throws Exception {
         if (!Files.exists(FAKETIME)) {

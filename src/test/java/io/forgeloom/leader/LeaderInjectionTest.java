@@ -84,6 +84,7 @@ class LeaderInjectionTest {
     }
 
     @Test
+    @Tag("slow")
     void everyStatementFailsOnceAndNothingIsLeft() throws Exception {
         run(2, points().size());
     }

@@ -15,6 +15,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.parallel.Execution;
@@ -123,6 +124,7 @@ class LeaderZombieTest {
     }
 
     @Test
+    @Tag("slow")
     @Execution(ExecutionMode.CONCURRENT)
     void staysWhereNobodyIsToEndIt() throws Exception {
         LeaderRole role = LeaderRole.daemon("kept");
@@ -142,6 +144,7 @@ class LeaderZombieTest {
 
     /** Which may not see when a session of another role began: it is told what to grant, and then it works. */
     @Test
+    @Tag("slow")
     @Execution(ExecutionMode.CONCURRENT)
     void isLeftAloneByARoleWithoutRightsWhichIsToldWhatToGrant() throws Exception {
         LeaderRole role = LeaderRole.daemon("foreign");
