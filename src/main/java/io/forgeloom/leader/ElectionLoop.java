@@ -70,10 +70,10 @@ final class ElectionLoop {
     /** Set by what may have freed a lock, cleared by the standby's thread. */
     private volatile boolean pollNow;
 
-    /** Roles that wait for their row for long, and this was said. The standby's thread alone. */
+    /** Roles that wait for their row for long, and this was said. The standby's thread alone, in a run. */
     private final Set<LeaderRole> delayed = new HashSet<>();
 
-    /** Whether the right to end a zombie is missing, and this was said. The zombies' thread alone. */
+    /** Whether the right to end a zombie is missing, and this was said. The zombies' thread alone, in a run. */
     private boolean refused;
 
     ElectionLoop(
@@ -103,6 +103,8 @@ final class ElectionLoop {
 
     private void run(BooleanSupplier stop) throws InterruptedException {
         stopping = false;
+        delayed.clear();
+        refused = false;
         events.start();
         watch.start();
         try {

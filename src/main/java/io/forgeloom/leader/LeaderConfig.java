@@ -155,8 +155,8 @@ public record LeaderConfig(
 
         /**
          * Whether a standby ends the session of a leader whose lease has expired twice over, which only happens where a
-         * pooler keeps the session of a dead process alive. Needs the rights of {@code pg_signal_backend}, or the same
-         * role. Defaults to true.
+         * pooler keeps the session of a dead process alive. Needs the rights of {@code pg_signal_backend} and {@code
+         * pg_read_all_stats}, or the same role. Defaults to true.
          */
         public Builder endZombies(boolean endZombies) {
             this.endZombies = endZombies;

@@ -39,6 +39,8 @@ final class LeaderSession implements AutoCloseable {
     /** One that a table's owner might wait for: another leader's fenced transaction is not worth more. */
     private static final Duration ROW_LOCK = Duration.ofMillis(50);
 
+    private static final int LOOKS_BEHIND_A_POOLER = 5;
+
     private static final Duration CONNECT = Duration.ofSeconds(5);
 
     /** Alone in its SELECT, for with a FROM the planner might have it called twice; never on a standby, where anybody gets it. */
@@ -123,10 +125,29 @@ final class LeaderSession implements AutoCloseable {
             throws SQLException {
         Connection connection = pool.acquireDedicated(PURPOSE, CONNECT);
         try {
-            return new LeaderSession(connection, config, nodeId, incarnation);
+            LeaderSession opened = new LeaderSession(connection, config, nodeId, incarnation);
+            if (LeaderSettings.pid(opened.script) != opened.script.announcedPid()) {
+                opened.requireItsOwn(pool);
+            }
+            return opened;
         } catch (Throwable e) {
             connection.close();
             throw e;
+        }
+    }
+
+    /**
+     * Behind a pooler: that no other connection is given this session while it is idle. Tried more than once, since which one
+     * a pooler gives is its own affair; most give the one that was used last.
+     */
+    private void requireItsOwn(ConnectionPool pool) throws SQLException {
+        try (Connection other = pool.acquire(CONNECT)) {
+            for (int i = 0; i < LOOKS_BEHIND_A_POOLER; i++) {
+                int mine = LeaderSettings.pid(script);
+                if (LeaderSettings.pid(other.unwrap(ScriptSession.class)) == mine) {
+                    throw LeaderSettings.shared();
+                }
+            }
         }
     }
 

@@ -73,15 +73,20 @@ final class LeaderSettings {
             }
         });
         if (pid(script) != pid) {
-            throw new SQLException(
-                    "a pooler in between gives each statement another session, and a lock is one session's: connect to the"
-                            + " server itself, or let the pooler keep sessions",
-                    "0A000");
+            throw shared();
         }
         return found.getOrDefault(DEAD_CLIENTS, 0L) > 0;
     }
 
-    private static int pid(ScriptSession script) throws SQLException {
+    /** Why no lock of such a session is anybody's. */
+    static SQLException shared() {
+        return new SQLException(
+                "a pooler in between gives each statement another session, and a lock is one session's: connect to the"
+                        + " server itself, or let the pooler keep sessions",
+                "0A000");
+    }
+
+    static int pid(ScriptSession script) throws SQLException {
         return Integer.parseInt(
                 script.send("SELECT pg_catalog.pg_backend_pid()").getFirst());
     }

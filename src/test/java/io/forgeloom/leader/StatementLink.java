@@ -87,6 +87,12 @@ final class StatementLink implements TestServer, AutoCloseable {
         pairs.stream().filter(pair -> pair.texts.indexOf(part) >= 0).forEach(pair -> pair.frozen = true);
     }
 
+    /** No new connections, and an end to those that are not frozen. */
+    void refuse() {
+        close(listener);
+        pairs.stream().filter(pair -> !pair.frozen).forEach(Pair::reset);
+    }
+
     private void accept() {
         while (true) {
             try {
