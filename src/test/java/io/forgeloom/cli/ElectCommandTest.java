@@ -24,7 +24,6 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 /** {@code forge elect} as processes of their own with real commands, and {@code forge leaders}. */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
-@Execution(ExecutionMode.CONCURRENT)
 class ElectCommandTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(20);
@@ -36,6 +35,7 @@ class ElectCommandTest {
     private static final String STUBBORN = "trap '' TERM; sleep 300 & echo \"at work $FORGE_TERM $$ $!\"; sleep 300";
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void commandOfALeaderThatIsKilledEndsWithItAndTheOthersCommandStarts(TestDatabase database) throws Exception {
         try (TestProcess first = elect(database, "--role", "night", "--lease", "2s", "--", "sh", "-c", WORK)) {
             String[] one = atWork(first);
@@ -63,6 +63,7 @@ class ElectCommandTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void sigtermResignsAndTheNextStandbyLeadsAtOnce(TestDatabase database) throws Exception {
         String[] options = {"--role", "r \"1\"", "--lease", "1m", "--json", "--node"};
         try (TestProcess first = elect(database, with(options, "a"))) {
@@ -112,6 +113,7 @@ class ElectCommandTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void commandThatIgnoresSigtermIsKilledAfterTheGrace(TestDatabase database) throws Exception {
         // Longer than the lease, which would bound it if the role were given up before the command has ended.
         String[] arguments = {"--role", "r", "--lease", "2s", "--grace", "2500ms", "--", "sh", "-c", STUBBORN};
@@ -128,6 +130,7 @@ class ElectCommandTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void lostSessionEndsTheCommandWithinTheLeaseAndCampaignsAgain(TestDatabase database) throws Exception {
         String[] arguments = {"--role", "r", "--lease", "1500ms", "--grace", "1m", "--", "sh", "-c", STUBBORN};
         try (TestProcess elect = elect(database, arguments)) {
@@ -146,6 +149,7 @@ class ElectCommandTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void exitCodeIsThatOfACommandThatEndsByItself(TestDatabase database) throws Exception {
         for (Map.Entry<String, Integer> end :
                 Map.of("exit 7", 7, "kill -9 $$", 137, ":", 0).entrySet()) {
@@ -165,6 +169,7 @@ class ElectCommandTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void migrationsOfOthersAreNoneOfItsBusinessAndWithoutMigrationsItRefuses(TestDatabase database) throws Exception {
         ForgeRun refused = run(database, "--no-migrate", "--", "true");
         assertEquals(2, refused.exitCode());
@@ -185,6 +190,7 @@ class ElectCommandTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void whatCannotBeUsedIsAUsageErrorThatNamesTheOption() {
         for (String[] bad : new String[][] {
             {"--lease", "--lease", "3"},

@@ -260,8 +260,10 @@ class LeaderCasesTest {
             write(elsewhere, other, "1 h", "backend_start");
             write(two, holder, "1 h", "backend_start");
             write(zombie, victim, "1100 ms", "backend_start");
-            // The lease of this one ends twice over only after this look, unless the machine stands still.
-            database.execute("UPDATE forge_leaders SET lease_until = now() WHERE role = '" + once.name() + "'");
+            // Over since a second, and not by its own length again for a minute.
+            database.execute(
+                    "UPDATE forge_leaders SET lease_millis = 60000, lease_until = now() - interval '1 s' WHERE role = '"
+                            + once.name() + "'");
             var roles = List.of(once, fresh, resigned, reused, lockless, elsewhere, two, zombie);
             try (Connection connection = db.primary().acquire()) {
                 var ended = LeaderTable.find(connection, null).endZombies(connection, roles);
