@@ -57,7 +57,7 @@ final class ElectBody implements LeaderBody {
     }
 
     @Override
-    public void run(Leadership leadership) throws IOException {
+    public void run(Leadership leadership) {
         if (!idle.tryAcquire()) {
             return;
         }
@@ -70,26 +70,36 @@ final class ElectBody implements LeaderBody {
         }
     }
 
-    private void work(Leadership leadership) throws IOException {
+    private void work(Leadership leadership) {
         try (TreeGuard guard = TreeGuard.start()) {
             Process process = start(leadership);
-            guard.watch(process.pid());
-            attend(process, leadership);
-        } catch (NotStarted e) {
-            say("the command cannot be started: " + e.getMessage());
+            ProcessTree tree = new ProcessTree(process.toHandle());
+            try {
+                guard.watch(process.pid());
+                attend(process, tree, leadership);
+            } finally {
+                if (!tree.kill()) {
+                    say("the command has not ended by SIGKILL");
+                }
+            }
+        } catch (IOException e) {
+            // In the words of the operating system alone: a command may have a password in it.
+            Throwable reason = e.getCause() == null ? e : e.getCause();
+            say("the command cannot be started: " + reason.getMessage());
             exited.complete(NOT_STARTED);
         }
     }
 
-    private void attend(Process process, Leadership leadership) {
-        ProcessTree tree = new ProcessTree(process.toHandle());
+    /** Returns when the command has ended, or its time for that has. */
+    private void attend(Process process, ProcessTree tree, Leadership leadership) {
         try {
             CompletableFuture.anyOf(process.onExit(), stopRequested).get();
-            if (!process.isAlive()) {
+            if (process.isAlive()) {
+                tree.terminate();
+                boolean unused = tree.awaitEnd(System.nanoTime() + grace.toNanos());
+            } else {
                 exited.complete(process.exitValue());
-                return;
             }
-            end(tree, System.nanoTime() + grace.toNanos());
         } catch (InterruptedException lost) {
             // It is told, and spent: the command must be ended in any case.
             endInLease(tree, leadership);
@@ -103,49 +113,28 @@ final class ElectBody implements LeaderBody {
      * a sixth of it before. The rest is for SIGKILL.
      */
     private void endInLease(ProcessTree tree, Leadership leadership) {
+        tree.terminate();
         long now = System.nanoTime();
         long left = leadership.trustedUntil() + lease.dividedBy(12).toNanos() - now;
         try {
-            end(tree, now + Math.min(grace.toNanos(), left));
+            boolean unused = tree.awaitEnd(now + Math.min(grace.toNanos(), left));
         } catch (InterruptedException e) {
-            tree.kill();
+            // Whoever is in such a hurry gets the SIGKILL that follows.
+            Thread.currentThread().interrupt();
         }
     }
 
-    private void end(ProcessTree tree, long due) throws InterruptedException {
-        tree.terminate();
-        if (!tree.awaitEnd(due) && !tree.kill()) {
-            say("the command has not ended by SIGKILL");
-        }
-    }
-
-    private Process start(Leadership leadership) throws NotStarted {
+    private Process start(Leadership leadership) throws IOException {
         ProcessBuilder process = new ProcessBuilder(command).inheritIO();
         process.environment()
                 .putAll(Map.of(
                         "FORGE_ROLE", leadership.role().name(),
                         "FORGE_TERM", Long.toString(leadership.term()),
                         "FORGE_TOKEN", leadership.token().toString()));
-        try {
-            return process.start();
-        } catch (IOException e) {
-            throw new NotStarted(e);
-        }
+        return process.start();
     }
 
     private void say(String text) {
         err.println("forge: " + text);
-    }
-
-    /** In the words of the operating system alone: a command may have a password in it. */
-    private static final class NotStarted extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        NotStarted(IOException cause) {
-            super(String.valueOf(
-                    cause.getCause() == null
-                            ? "no reason given"
-                            : cause.getCause().getMessage()));
-        }
     }
 }

@@ -40,11 +40,14 @@ final class TreeGuard implements AutoCloseable {
 
     /** To be started before the command, so that a failure of this leaves none behind. */
     static TreeGuard start() throws IOException {
-        return new TreeGuard(new ProcessBuilder("sh", "-c", SCRIPT, "forge-elect-guard")
+        ProcessBuilder shell = new ProcessBuilder("sh", "-c", SCRIPT, "forge-elect-guard")
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .redirectError(ProcessBuilder.Redirect.DISCARD)
-                .start()
-                .getOutputStream());
+                .redirectError(ProcessBuilder.Redirect.DISCARD);
+        try {
+            return new TreeGuard(shell.start().getOutputStream());
+        } catch (IOException e) {
+            throw new IOException("there is no sh, which is to end it should this process be killed");
+        }
     }
 
     /** From now on. */

@@ -37,19 +37,19 @@ class ElectCommandTest {
 
     @Test
     void commandOfALeaderThatIsKilledEndsWithItAndTheOthersCommandStarts(TestDatabase database) throws Exception {
-        try (TestProcess first = elect(database, "--role", "night", "--lease", "1s", "--", "sh", "-c", WORK)) {
+        try (TestProcess first = elect(database, "--role", "night", "--lease", "2s", "--", "sh", "-c", WORK)) {
             String[] one = atWork(first);
             assertEquals("standby", first.errorLines().get(0));
             assertEquals("elected term=1 token=" + one[4], first.errorLines().get(1));
             assertEquals(List.of("night", "1"), List.of(one[2], one[3]));
-            try (TestProcess second = elect(database, "--role", "night", "--lease", "1s", "--", "sh", "-c", WORK)) {
+            try (TestProcess second = elect(database, "--role", "night", "--lease", "2s", "--", "sh", "-c", WORK)) {
                 awaitError(second, "standby");
                 Instant killed = Instant.now();
                 first.sigkill();
                 awaitGone(one[5], one[6]);
                 String[] two = atWork(second);
                 // It has waited for the lease, since nobody can know what the other one's command did.
-                assertTrue(Duration.between(killed, Instant.now()).toMillis() >= 950);
+                assertTrue(Duration.between(killed, Instant.now()).toMillis() >= 1_950);
                 assertEquals("2", two[3]);
                 assertTrue(LeadershipToken.parse(two[4]).compareTo(LeadershipToken.parse(one[4])) > 0);
 
@@ -113,13 +113,15 @@ class ElectCommandTest {
 
     @Test
     void commandThatIgnoresSigtermIsKilledAfterTheGrace(TestDatabase database) throws Exception {
-        try (TestProcess elect = elect(database, "--role", "r", "--grace", "700ms", "--", "sh", "-c", STUBBORN)) {
+        // Longer than the lease, which would bound it if the role were given up before the command has ended.
+        String[] arguments = {"--role", "r", "--lease", "2s", "--grace", "2500ms", "--", "sh", "-c", STUBBORN};
+        try (TestProcess elect = elect(database, arguments)) {
             String[] work = atWork(elect);
             Instant asked = Instant.now();
             elect.sigterm();
             assertEquals(0, elect.awaitExit(PATIENCE));
             long took = Duration.between(asked, Instant.now()).toMillis();
-            assertTrue(took >= 700 && took < 10_000, took + " ms");
+            assertTrue(took >= 2_500 && took < 12_000, took + " ms");
             assertGone(work[3], work[4]);
             assertEquals("resigned", elect.errorLines().getLast());
         }
