@@ -8,16 +8,20 @@ import io.forgeloom.leader.NodeProcess;
 import io.forgeloom.migrate.Migrator;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.PostgresCluster;
+import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * How long a role is without a leader, with three processes on every default, on an embedded server with {@code fsync=on} and
@@ -315,9 +319,18 @@ public final class LeaderHarness {
             }
             TimeUnit.SECONDS.sleep(5);
             long begun = System.nanoTime();
-            long before = calls();
+            Map<String, Long> before = calls();
             Thread.sleep(AT_REST);
-            double rate = (calls() - before) * 1e9 / (System.nanoTime() - begun);
+            Map<String, Long> after = calls();
+            double seconds = (System.nanoTime() - begun) / 1e9;
+            double rate = 0;
+            for (Map.Entry<String, Long> statement : after.entrySet()) {
+                double own = (statement.getValue() - before.getOrDefault(statement.getKey(), 0L)) / seconds;
+                rate += own;
+                if (own > 0) {
+                    System.out.printf(Locale.ROOT, "%8.2f  %s%n", own, statement.getKey());
+                }
+            }
             System.out.printf(Locale.ROOT, "at rest, %s: %.1f statements a second%n", option, rate);
             return rate;
         } finally {
@@ -325,11 +338,19 @@ public final class LeaderHarness {
         }
     }
 
-    private long calls() throws SQLException {
-        @Nullable
-        String calls = cluster.primary()
-                .query("SELECT COALESCE(sum(s.calls), 0)::bigint FROM pg_stat_statements AS s"
-                        + " JOIN pg_roles AS r ON r.oid = s.userid WHERE r.rolname = 'app'");
-        return Long.parseLong(Objects.requireNonNull(calls));
+    /** By the beginnings of the statements, without their numbers. */
+    private Map<String, Long> calls() throws SQLException {
+        Map<String, Long> calls = new TreeMap<>();
+        try (Connection connection = cluster.primary().connect();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT left(regexp_replace(s.query, '\\s+', ' ', 'g'), 100), sum(s.calls)"
+                                + " FROM pg_stat_statements AS s JOIN pg_roles AS r ON r.oid = s.userid"
+                                + " WHERE r.rolname = 'app' GROUP BY 1")) {
+            while (row.next()) {
+                calls.put(row.getString(1), row.getLong(2));
+            }
+        }
+        return calls;
     }
 }

@@ -2,6 +2,7 @@ package io.forgeloom.leader;
 
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -60,6 +61,17 @@ final class LeaderTable {
                 SELECT pg_catalog.format('%%s, leader of %%s (process %%s)', z.node_id, z.role, z.pid), z.seen
                 FROM zombie AS z WHERE CASE WHEN z.seen THEN pg_catalog.pg_terminate_backend(z.pid, 1000) ELSE true END
                 """.formatted(table, HOLDS);
+    }
+
+    /**
+     * Whether there is cause for that: asked first, and changes nothing in its session, while a session that has ended others is
+     * reset.
+     */
+    private static String silent(String table) {
+        return """
+                SELECT 1 FROM %s AS r WHERE r.role = ANY (?) AND r.resigned_at IS NULL
+                    AND pg_catalog.clock_timestamp() > r.lease_until + r.lease_millis * interval '1 millisecond'
+                """.formatted(table);
     }
 
     private final String name;
@@ -148,14 +160,14 @@ final class LeaderTable {
      * @throws SQLException 42501 where the rights are missing
      */
     List<Zombie> endZombies(Connection connection, List<LeaderRole> roles) throws SQLException {
+        if (!anySilent(connection, roles)) {
+            return List.of();
+        }
         try (PreparedStatement statement = connection.prepareStatement(endZombies(name))) {
             Object[] classIds =
                     roles.stream().map(role -> role.lockId().classId()).toArray();
             Object[] objIds = roles.stream().map(role -> role.lockId().objId()).toArray();
-            statement.setArray(
-                    1,
-                    connection.createArrayOf(
-                            "text", roles.stream().map(LeaderRole::name).toArray()));
+            statement.setArray(1, names(connection, roles));
             statement.setArray(2, connection.createArrayOf("bigint", classIds));
             statement.setArray(3, connection.createArrayOf("bigint", objIds));
             try (ResultSet row = statement.executeQuery()) {
@@ -166,5 +178,19 @@ final class LeaderTable {
                 return found;
             }
         }
+    }
+
+    private boolean anySilent(Connection connection, List<LeaderRole> roles) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(silent(name))) {
+            statement.setArray(1, names(connection, roles));
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next();
+            }
+        }
+    }
+
+    private static Array names(Connection connection, List<LeaderRole> roles) throws SQLException {
+        return connection.createArrayOf(
+                "text", roles.stream().map(LeaderRole::name).toArray());
     }
 }
