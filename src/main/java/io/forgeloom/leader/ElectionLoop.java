@@ -2,7 +2,6 @@ package io.forgeloom.leader;
 
 import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.Database;
-import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
@@ -15,7 +14,6 @@ import io.forgeloom.notify.Notification;
 import io.forgeloom.notify.NotifyBus;
 import io.forgeloom.notify.Subscription;
 import java.lang.System.Logger.Level;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashSet;
@@ -34,21 +32,17 @@ import org.jspecify.annotations.Nullable;
 final class ElectionLoop {
 
     // One run has one session at a time, and under a scope one thread for each cadence on it. The first of them that
-    // fails
-    // has every role step down before it throws, ends the session, and thereby the scope; then comes the next session.
-    // Where no answer comes at
-    // all a thread is stuck in the driver: the watch, which does no I/O, steps down in its place when trust has run
-    // out.
+    // fails has every role step down, ends the session and thereby the scope; then comes the next session. Where no
+    // answer comes at all a thread is stuck in the driver: the watch, which does no I/O, has the roles step down when
+    // trust has run out.
     //
-    // A stop cannot interrupt those threads, because the interrupt of a virtual thread closes the socket that it is in.
-    // So
-    // the run asks, and the standby's thread, which alone wins and gives back, gives everything back; then the scope is
-    // closed.
+    // A stop cannot interrupt those threads, because the interrupt of a virtual thread closes the socket that it is
+    // in. So the run asks, and the standby's thread, which alone wins and gives back, gives everything back; then the
+    // scope is closed.
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(50);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
     private static final Duration ROW_LOCKED_PAUSE = Duration.ofMillis(50);
-    private static final Duration CONNECTION_FOR_ZOMBIES = Duration.ofSeconds(1);
     private static final Duration FOREVER = Duration.ofDays(365 * 50);
     private static final String STOPPED = "the election was stopped";
     private static final long LOOK_NANOS = Duration.ofSeconds(10).toNanos();
@@ -67,14 +61,11 @@ final class ElectionLoop {
 
     private volatile boolean stopping;
 
-    /** Set by what may have freed a lock, cleared by the standby's thread. */
+    /** Set by {@link #tryNow}, cleared by the standby's thread. */
     private volatile boolean pollNow;
 
     /** Roles that wait for their row for long, and this was said. The standby's thread alone, in a run. */
     private final Set<LeaderRole> delayed = new HashSet<>();
-
-    /** Whether the right to end a zombie is missing, and this was said. The zombies' thread alone, in a run. */
-    private boolean refused;
 
     ElectionLoop(
             Database database, NotifyBus bus, LeaderConfig config, String nodeId, SeatTable seats, EventQueue events) {
@@ -104,7 +95,6 @@ final class ElectionLoop {
     private void run(BooleanSupplier stop) throws InterruptedException {
         stopping = false;
         delayed.clear();
-        refused = false;
         events.start();
         watch.start();
         try {
@@ -158,7 +148,8 @@ final class ElectionLoop {
             cadence(scope, "wakeup", opened, this::awaitReleases);
             if (config.endZombies()) {
                 Duration twice = config.leaseDuration().multipliedBy(2);
-                cadence(scope, "zombies", opened, () -> every(twice, () -> endZombies(opened)));
+                Zombies zombies = new Zombies(database.primary(), opened.table(), seats, this::tryNow);
+                cadence(scope, "zombies", opened, () -> every(twice, zombies::end));
             }
             try {
                 scope.join();
@@ -373,6 +364,12 @@ final class ElectionLoop {
         });
     }
 
+    /** Something may have freed a lock. Any thread. */
+    private void tryNow() {
+        pollNow = true;
+        seats.wake();
+    }
+
     private void awaitReleases() throws InterruptedException {
         try (Subscription released = bus.subscribe(LeaderSession.RELEASED)) {
             while (true) {
@@ -386,57 +383,13 @@ final class ElectionLoop {
                     case Closed closed -> false;
                 };
                 if (concerns) {
-                    pollNow = true;
-                    seats.wake();
+                    tryNow();
                 }
                 if (next instanceof Closed) {
                     // The polls go on.
                     return;
                 }
             }
-        }
-    }
-
-    /** Over a pooled connection: the session's own is not for what may be refused. */
-    private void endZombies(LeaderSession opened) {
-        List<LeaderRole> roles = seats.where(seat -> !seat.hasLock()).stream()
-                .map(seat -> seat.role)
-                .toList();
-        if (roles.isEmpty()) {
-            return;
-        }
-        try (Connection connection = database.primary().acquire(CONNECTION_FOR_ZOMBIES)) {
-            for (LeaderTable.Zombie zombie : opened.table().endZombies(connection, roles)) {
-                if (zombie.ended()) {
-                    LeaderElection.LOG.log(
-                            Level.WARNING,
-                            "ended the session of " + zombie.who()
-                                    + ", which was silent for more than twice its lease");
-                    pollNow = true;
-                    seats.wake();
-                } else {
-                    mayNotEnd(zombie.who(), "the start of that session is hidden");
-                }
-            }
-        } catch (SQLException e) {
-            if (SqlState.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
-                mayNotEnd("one of the leaders of " + roles, String.valueOf(e.getMessage()));
-            } else {
-                LeaderElection.LOG.log(Level.DEBUG, "no look at the leaders of " + roles, e);
-            }
-        } catch (AcquireException e) {
-            LeaderElection.LOG.log(Level.DEBUG, "no look at the leaders of " + roles, e);
-        }
-    }
-
-    /** Said once in a run. */
-    private void mayNotEnd(String who, String why) {
-        if (!refused) {
-            refused = true;
-            LeaderElection.LOG.log(
-                    Level.WARNING,
-                    who + " is silent for more than twice its lease, and this role may not end that session; GRANT"
-                            + " pg_signal_backend, pg_read_all_stats to it, or run all nodes as one role: " + why);
         }
     }
 
