@@ -106,11 +106,13 @@ final class CatalogFingerprint {
                 FROM pg_catalog.pg_type AS y JOIN scope AS s ON s.oid = y.typnamespace
                 WHERE y.typtype IN ('e', 'd', 'r', 'b') AND y.typelem = 0
                   AND (CAST('pg_catalog.pg_type' AS regclass), y.oid) NOT IN (SELECT m.classid, m.objid FROM member AS m)),
-            live AS MATERIALIZED (
+            -- A name is read twice, for the condition and for the result, and what is dropped in between has none.
+            named AS MATERIALIZED (
                 SELECT d.schema, d.object, pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
                        pg_catalog.convert_to(pg_catalog.string_agg(d.text, E'\\n' ORDER BY d.text COLLATE "C"), 'UTF8')),
                        'hex'), 16) AS hash
-                FROM definition AS d WHERE d.object IS NOT NULL AND d.text IS NOT NULL GROUP BY d.schema, d.object)
+                FROM definition AS d WHERE d.object IS NOT NULL AND d.text IS NOT NULL GROUP BY d.schema, d.object),
+            live AS MATERIALIZED (SELECT n.schema, n.object, n.hash FROM named AS n WHERE n.object IS NOT NULL)
             """;
 
     /** All of {@code live}, by schema and object, in one value; a schema that is empty is there, too. */

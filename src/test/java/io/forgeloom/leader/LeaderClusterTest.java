@@ -82,7 +82,7 @@ class LeaderClusterTest {
     private static void standby(PostgresServer server, Node a, Leadership before, Elections.Log log) throws Exception {
         server.stop();
         server.startAsStandby();
-        assertFalse(before.isValid());
+        Await.until("it steps down", () -> !before.isValid());
         assertTrue(a.election.awaitLeadership(Node.ROLE, LEASE).isEmpty());
         assertEquals(0, locks(server));
         assertFalse(log.warnings("the election has no session").isEmpty());
