@@ -42,7 +42,10 @@ final class ElectionLoop {
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(50);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
-    private static final Duration ROW_LOCKED_PAUSE = Duration.ofMillis(50);
+
+    /** Short, since each try waits for the row itself; for the heartbeat of the other roles. */
+    private static final Duration ROW_LOCKED_PAUSE = Duration.ofMillis(10);
+
     private static final Duration FOREVER = Duration.ofDays(365 * 50);
     private static final String STOPPED = "the election was stopped";
     private static final long LOOK_NANOS = Duration.ofSeconds(10).toNanos();
