@@ -76,6 +76,8 @@ CREATE TABLE forge_change_consumers (
     seen pg_snapshot NOT NULL,
     -- Whether trimming waits for it.
     holds boolean NOT NULL,
+    -- Whoever consumes under that name now; one that was taken over from can commit no more.
+    owner uuid NOT NULL,
     -- A hold that ends by itself: at that time, or with the session that copies if that is later.
     expires_at timestamptz,
     backend_pid integer,
