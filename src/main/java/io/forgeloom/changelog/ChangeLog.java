@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #track} makes triggers on a table that write the log in the writer's transaction. {@link #drain} reads what is
  * there behind a position, {@link #follow} waits for more, {@link #snapshotThenFollow} begins with a copy and goes on
- * exactly behind it. Positions are values, to be stored by whoever reads.
+ * exactly behind it. Positions are values; {@link #consumer} stores them in the consumer's own
+ * transaction.
  *
  * <p>The log is kept for an hour by default, by {@link #compact} on one node, or {@link #trim}; a reader whose rows are
  * gone is told so by a {@link Resync}.
@@ -40,7 +41,7 @@ public final class ChangeLog {
     static final String CHANNEL = "forge_changes";
 
     /** Held shared while a hold is registered, and by whoever trims. */
-    static final long TRIM_LOCK = 77306496745497L;
+    static final String SHARE_TRIM_LOCK = "SELECT pg_catalog.pg_advisory_xact_lock_shared(77306496745497)";
 
     /** Forge's: this many rows stay, however old. */
     private static final int FLOOR = 1000;
@@ -230,12 +231,15 @@ public final class ChangeLog {
         ChangeSeam<T> seam = null;
         try {
             Copy<T> made = database.withConnection(connection -> {
-                holding.set(Hold.begin(database, new Identifier(sql.home), connection));
+                Hold hold = Hold.begin(database, new Identifier(sql.home), connection);
+                holding.set(hold);
                 connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
                 connection.setReadOnly(true);
                 ChangePosition position = now(connection, sql);
                 T value = copy.apply(connection);
-                connection.commit();
+                connection.rollback();
+                connection.setReadOnly(false);
+                hold.copied(connection);
                 return new Copy<>(value, position);
             });
             ChangeFollower follower = follower(made.position, options, holding.get());
@@ -250,6 +254,34 @@ public final class ChangeLog {
     }
 
     private record Copy<T extends @Nullable Object>(T value, ChangePosition position) {}
+
+    // ---- consumers ----
+
+    /**
+     * The consumer of that name, from now on this one: where it was known it goes on where that one has committed last, and
+     * waits for a commit of it that is under way.
+     *
+     * @param name 1 to 63 bytes of UTF-8, not beginning with {@code pg_}
+     * @throws io.forgeloom.error.ConfigurationException if the name is not so
+     */
+    public ChangeConsumer consumer(String name, ConsumerOptions options) {
+        return ChangeConsumer.takeOver(this, database, sql(), new Identifier(name).name(), options);
+    }
+
+    /**
+     * Forgets a consumer, which then holds nothing back and can commit no more.
+     *
+     * @return whether there was one
+     */
+    public boolean dropConsumer(String name) {
+        LogSql sql = sql();
+        return database.withConnection(connection -> {
+            try (PreparedStatement statement = connection.prepareStatement(sql.drop)) {
+                statement.setString(1, name);
+                return statement.executeUpdate() > 0;
+            }
+        });
+    }
 
     // ---- what is kept ----
 

@@ -34,7 +34,7 @@ final class Doze {
     private long armed;
 
     /** Those that were writing when it was set; empty once they have ended. */
-    private Set<String> writers = Set.of();
+    private Set<String> writers = new HashSet<>();
 
     Doze(Database database, LogSql sql, FollowOptions options) {
         this.database = database;
@@ -48,7 +48,7 @@ final class Doze {
         if (armed != 0) {
             long value = armed;
             armed = 0;
-            writers = Set.of();
+            writers = new HashSet<>();
             database.withConnection(connection -> disarm(connection, value));
         }
     }
@@ -74,14 +74,15 @@ final class Doze {
             int doublings = Math.min(looks++ - SHORT_MILLIS.length, 20);
             return Math.min(LOOK_MILLIS << doublings, options.pollInterval().toMillis());
         }
-        Set<String> writing = before && writers.isEmpty() ? Set.of() : database.withConnection(this::writing);
-        if (before) {
-            writing.retainAll(writers);
+        if (!before) {
+            writers = database.withConnection(this::writing);
+            // The first look after it was said comes at once.
+            return 0;
         }
-        boolean settled = before && writing.isEmpty();
-        writers = writing;
-        // The first look after it was said comes at once.
-        return before ? settled ? Math.min(ENOUGH_MILLIS, options.pollInterval().toMillis()) : LOOK_MILLIS : 0;
+        if (!writers.isEmpty()) {
+            writers.retainAll(database.withConnection(this::writing));
+        }
+        return Math.min(writers.isEmpty() ? ENOUGH_MILLIS : LOOK_MILLIS, options.pollInterval().toMillis());
     }
 
     private long arm(Connection connection) throws SQLException {

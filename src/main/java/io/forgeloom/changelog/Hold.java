@@ -6,22 +6,25 @@ import io.forgeloom.database.Identifier;
 import io.forgeloom.error.DatabaseException;
 import java.lang.System.Logger.Level;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Keeps what comes after one snapshot from being trimmed, while a copy is made and until its follower has caught up. A row
- * among the consumers, which counts as long as the session that copies lives, and then for five minutes from its last
- * renewal: one whose process dies holds nothing up for longer. Safe for use by many threads.
+ * Keeps what comes after one snapshot from being trimmed, from before a copy is made until its follower has caught up: by a
+ * lock of the session that copies, and then by a row among the consumers, which counts for five minutes from its last
+ * renewal. One whose process dies holds nothing up for longer. Safe for use by many threads.
  */
 final class Hold {
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom.changelog");
 
     private static final long RENEWAL_NANOS = Duration.ofMinutes(1).toNanos();
+
+    /** An advisory lock that each session that copies has shared, and a trim alone. */
+    private static final long COPYING = 77306496745498L;
 
     private static final String TIME = "pg_catalog.clock_timestamp() + interval '5 min'";
 
@@ -41,24 +44,40 @@ final class Hold {
         this.name = name;
     }
 
-    /** Holds everything that commits from now on, as long as the session of {@code connection} lives. */
+    /** Holds everything that commits from now on; on {@code connection}, which it leaves without auto-commit. */
     static Hold begin(Database database, Identifier home, Connection connection) throws SQLException {
         String name = "~" + UUID.randomUUID();
-        // Shared with others that hold, and never at the same time as a trim, which would not see the row.
-        try (PreparedStatement lock = connection.prepareStatement(
-                        "SELECT pg_catalog.pg_advisory_xact_lock_shared(" + ChangeLog.TRIM_LOCK + ")");
-                PreparedStatement insert = connection.prepareStatement("INSERT INTO " + home
-                        + ".forge_change_consumers (name, position, seen, holds, owner, expires_at, backend_pid, backend_start)"
-                        + " SELECT ?, '', pg_catalog.pg_current_snapshot(), true, pg_catalog.gen_random_uuid(), " + TIME
-                        + ", a.pid, a.backend_start FROM pg_catalog.pg_stat_activity AS a"
-                        + " WHERE a.pid = pg_catalog.pg_backend_pid()")) {
-            connection.setAutoCommit(false);
-            lock.execute();
-            insert.setString(1, name);
-            insert.execute();
-            connection.commit();
-        }
+        connection.setAutoCommit(false);
+        // As long as this session lives nothing is trimmed; the row is for afterwards.
+        execute(connection, "SELECT pg_catalog.pg_advisory_lock_shared(" + COPYING + ")");
+        execute(connection, ChangeLog.SHARE_TRIM_LOCK);
+        execute(
+                connection,
+                "INSERT INTO " + home
+                        + ".forge_change_consumers (name, position, seen, holds, owner, expires_at) VALUES ('"
+                        + name + "', '', pg_catalog.pg_current_snapshot(), true, pg_catalog.gen_random_uuid(), " + TIME
+                        + ")");
+        connection.commit();
         return new Hold(database, home, name);
+    }
+
+    /** The copy is done, and its transaction over: from here the row holds, for its time. */
+    void copied(Connection connection) throws SQLException {
+        renewed = System.nanoTime();
+        execute(connection, renewal());
+        connection.commit();
+        execute(connection, "SELECT pg_catalog.pg_advisory_unlock_shared(" + COPYING + ")");
+        connection.commit();
+    }
+
+    private static void execute(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private String renewal() {
+        return "UPDATE " + home + ".forge_change_consumers SET expires_at = " + TIME + " WHERE name = '" + name + "'";
     }
 
     /** Called at each look: ends the hold once the follower has caught up, and renews it in time until then. */
@@ -70,10 +89,10 @@ final class Hold {
             }
             if (caughtUp) {
                 over = true;
-                send("DELETE FROM " + home + ".forge_change_consumers WHERE name = ?");
+                send("DELETE FROM " + home + ".forge_change_consumers WHERE name = '" + name + "'");
             } else if (System.nanoTime() - renewed > RENEWAL_NANOS) {
                 renewed = System.nanoTime();
-                send("UPDATE " + home + ".forge_change_consumers SET expires_at = " + TIME + " WHERE name = ?");
+                send(renewal());
             }
         } finally {
             lock.unlock();
@@ -89,12 +108,10 @@ final class Hold {
         }
     }
 
-    private void send(String statement) {
+    private void send(String sql) {
         database.withConnection(connection -> {
-            try (PreparedStatement prepared = connection.prepareStatement(statement)) {
-                prepared.setString(1, name);
-                return prepared.executeUpdate();
-            }
+            execute(connection, sql);
+            return true;
         });
     }
 }

@@ -56,6 +56,21 @@ final class LogSql {
     /** Transactions that may have looked before someone slept: the log. */
     final String writers;
 
+    /** Name, position, snapshot, whether it holds, owner. */
+    final String takeOver;
+
+    /** Name, owner. */
+    final String positionOf;
+
+    /** Position, snapshot, name, owner. */
+    final String commit;
+
+    /** Name. */
+    final String drop;
+
+    /** Number that was read. */
+    final String lag;
+
     /** Table, mode, columns. */
     final String track;
 
@@ -125,6 +140,22 @@ final class LogSql {
                   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d
                                     WHERE d.datname = pg_catalog.current_database())
                 """;
+        takeOver = filled("""
+                INSERT INTO {consumers} AS c (name, position, seen, holds, owner) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (name) DO UPDATE SET holds = excluded.holds, owner = excluded.owner
+                """);
+        positionOf = filled("SELECT c.position FROM {consumers} AS c WHERE c.name = ? AND c.owner = ?");
+        commit = filled("""
+                UPDATE {consumers} AS c SET position = ?, seen = ?, updated_at = pg_catalog.clock_timestamp()
+                WHERE c.name = ? AND c.owner = ?
+                """);
+        drop = filled("DELETE FROM {consumers} AS c WHERE c.name = ?");
+        lag = filled("""
+                SELECT COALESCE((SELECT pg_catalog.max(l.seq) FROM {log} AS l WHERE l.seq > f.seq) - f.seq, 0),
+                       CAST(COALESCE((SELECT extract(epoch FROM pg_catalog.clock_timestamp() - l.created_at) FROM {log} AS l
+                                      WHERE l.seq > f.seq ORDER BY l.seq LIMIT 1), 0) * 1000000 AS bigint)
+                FROM (SELECT CAST(? AS bigint) AS seq) AS f
+                """);
         track = filled("SELECT {home}.forge_enable_reactivity(CAST(? AS regclass), ?, ?)");
         untrack = filled("SELECT {home}.forge_disable_reactivity(CAST(? AS regclass))");
         tracked = """
@@ -140,6 +171,7 @@ final class LogSql {
 
     private String filled(String text) {
         return text.replace("{columns}", COLUMNS)
+                .replace("{consumers}", "{home}.forge_change_consumers")
                 .replace("{log}", log)
                 .replace("{home}", new Identifier(home).quoted());
     }

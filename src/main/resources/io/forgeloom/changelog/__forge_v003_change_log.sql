@@ -78,10 +78,8 @@ CREATE TABLE forge_change_consumers (
     holds boolean NOT NULL,
     -- Whoever consumes under that name now; one that was taken over from can commit no more.
     owner uuid NOT NULL,
-    -- A hold that ends by itself: at that time, or with the session that copies if that is later.
+    -- When a hold ends by itself; null for a consumer.
     expires_at timestamptz,
-    backend_pid integer,
-    backend_start timestamptz,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE forge_change_consumers IS 'Forgeloom: how far the consumers of forge_change_log are';
@@ -378,9 +376,14 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_transaction_state', MESSAGE = 'the log is trimmed in READ COMMITTED only';
     ELSIF NOT pg_try_advisory_xact_lock(77306496745497) THEN
-        refused := 'another trim is at work, or a hold is being made';
+        refused := 'another trim is at work, or a consumer is just being made';
+        RETURN;
+    ELSIF NOT pg_try_advisory_xact_lock(77306496745498) THEN
+        refused := 'a table is being copied by someone who will follow it';
         RETURN;
     END IF;
+    DELETE FROM forge_change_consumers AS c WHERE c.name IN (
+        SELECT e.name FROM forge_change_consumers AS e WHERE e.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED);
     UPDATE forge_change_control AS c
     SET settled = c.settling, settling = pg_current_snapshot(), settling_since = clock_timestamp()
     WHERE grace > interval '0' AND c.settling_since < clock_timestamp() - grace;
@@ -410,8 +413,7 @@ BEGIN
             FROM (SELECT NULL AS name, settled_then AS seen
                   UNION ALL
                   SELECT c.name, c.seen FROM forge_change_consumers AS c
-                  WHERE c.holds AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp() OR EXISTS (
-                        SELECT FROM pg_stat_activity AS a WHERE a.pid = c.backend_pid AND a.backend_start = c.backend_start))) AS h
+                  WHERE c.holds AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())) AS h
             WHERE forge_change_unseen(victim, h.seen) LIMIT 1;
             IF FOUND THEN
                 refused := coalesce('consumer ' || quote_ident(holder) || ' has not passed slot ' || victim,
