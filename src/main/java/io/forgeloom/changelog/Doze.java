@@ -82,7 +82,9 @@ final class Doze {
         if (!writers.isEmpty()) {
             writers.retainAll(database.withConnection(this::writing));
         }
-        return Math.min(writers.isEmpty() ? ENOUGH_MILLIS : LOOK_MILLIS, options.pollInterval().toMillis());
+        return Math.min(
+                writers.isEmpty() ? ENOUGH_MILLIS : LOOK_MILLIS,
+                options.pollInterval().toMillis());
     }
 
     private long arm(Connection connection) throws SQLException {

@@ -22,12 +22,12 @@ GRANT SELECT ON SEQUENCE :"schema".forge_change_seq TO :"role";
 GRANT SELECT, UPDATE ON SEQUENCE :"schema".forge_change_sleepers TO :"role";
 GRANT SELECT ON TABLE :"schema".forge_change_control TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE :"schema".forge_change_consumers TO :"role";
-GRANT EXECUTE ON FUNCTION :"schema".forge_trim_changes(before timestamp with time zone, keep bigint, turn_after interval, grace interval) TO :"role";
--- Nothing on FUNCTION :"schema".forge_enable_reactivity(tracked regclass, mode text, columns boolean): triggers are made by the owner, as tables are
--- Nothing on FUNCTION :"schema".forge_disable_reactivity(tracked regclass): as above
--- Nothing on FUNCTION :"schema".forge_change_key(tracked oid): a part of forge_enable_reactivity
--- Nothing on FUNCTION :"schema".forge_change_columns(tracked oid): a part of forge_enable_reactivity
--- Nothing on FUNCTION :"schema".forge_change_sql(tracked oid, operation text, mode text, columns boolean): a part of forge_enable_reactivity
--- Nothing on FUNCTION :"schema".forge_change_body(tracked oid, mode text, columns boolean): a part of forge_enable_reactivity
--- Nothing on FUNCTION :"schema".forge_change_youngest(slot integer): a part of forge_trim_changes
--- Nothing on FUNCTION :"schema".forge_change_unseen(slot integer, seen pg_snapshot): a part of forge_trim_changes
+GRANT EXECUTE ON FUNCTION :"schema".forge_trim_changes(timestamp with time zone, bigint, interval, interval) TO :"role";
+-- Nothing on FUNCTION :"schema".forge_enable_reactivity(regclass, text, boolean): triggers are made by the owner, as tables are
+-- Nothing on FUNCTION :"schema".forge_disable_reactivity(regclass): as above
+-- Nothing on FUNCTION :"schema".forge_change_key(oid): a part of forge_enable_reactivity
+-- Nothing on FUNCTION :"schema".forge_change_columns(oid): a part of forge_enable_reactivity
+-- Nothing on FUNCTION :"schema".forge_change_sql(oid, text, text, boolean): a part of forge_enable_reactivity
+-- Nothing on FUNCTION :"schema".forge_change_body(oid, text, boolean): a part of forge_enable_reactivity
+-- Nothing on FUNCTION :"schema".forge_change_youngest(integer): a part of forge_trim_changes
+-- Nothing on FUNCTION :"schema".forge_change_unseen(integer, pg_snapshot): a part of forge_trim_changes
