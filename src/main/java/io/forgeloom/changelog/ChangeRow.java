@@ -25,4 +25,9 @@ public record ChangeRow(
         @Nullable String rowId,
         List<String> key,
         @Nullable List<String> changed,
-        Instant at) {}
+        Instant at) {
+
+    ChangeRow at(ChangePosition other) {
+        return new ChangeRow(other, seq, table, op, rowId, key, changed, at);
+    }
+}

@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.sql.Types;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -90,14 +91,8 @@ final class LogReader {
             from = from.towards(current);
         }
         List<ChangeRow> rows = new ArrayList<>();
-        long[] ended = from.previous().endedBy(current);
-        Snapshot previous = from.previous();
-        if (from.last() < from.floor() && (ended.length > 0 || previous.next() > previous.xmax())) {
-            early(connection, from, current, ended, rows);
-        }
-        boolean done = rows.size() < batchSize && rest(connection, from, current, ended, rows);
-        // Whatever was truncated before the pages were read is known to this statement, and an empty page may be due to
-        // it.
+        boolean done = pages(connection, from, current, rows);
+        // Whatever was truncated before the pages were read is known to this statement; an empty page may be due to it.
         Resync refusal = head(connection, sql).refusal(from);
         if (refusal != null) {
             return refusal;
@@ -105,7 +100,34 @@ final class LogReader {
         ChangePosition reached =
                 rows.isEmpty() ? from : from.readUpTo(rows.getLast().seq());
         position = done ? reached.arrived(trimsOfCurrent) : reached;
-        return rows.isEmpty() ? null : new Batch(Collections.unmodifiableList(rows), position);
+        if (rows.isEmpty()) {
+            return null;
+        }
+        // Whoever stores the position of the last row has seen everything, too.
+        rows.add(rows.removeLast().at(position));
+        return new Batch(Collections.unmodifiableList(rows), position);
+    }
+
+    /**
+     * Reads a page, in a transaction that ends with it: what is asked afterwards must see what was committed since.
+     *
+     * @return whether nothing is left
+     */
+    private boolean pages(Connection connection, ChangePosition from, Snapshot current, List<ChangeRow> rows)
+            throws SQLException {
+        Snapshot previous = from.previous();
+        long[] ended = previous.endedBy(current);
+        connection.setAutoCommit(false);
+        try (Statement settings = connection.createStatement()) {
+            settings.execute(LogSql.BY_INDEX);
+            if (from.last() < from.floor() && (ended.length > 0 || previous.next() > previous.xmax())) {
+                early(connection, from, current, ended, rows);
+            }
+            boolean done = rows.size() < batchSize && rest(connection, from, current, ended, rows);
+            connection.commit();
+            connection.setAutoCommit(true);
+            return done;
+        }
     }
 
     static LogHead head(Connection connection, LogSql sql) throws SQLException {

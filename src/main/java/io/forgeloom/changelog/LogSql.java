@@ -14,6 +14,13 @@ final class LogSql {
     private static final String COLUMNS =
             "l.seq, l.op, l.table_name, l.row_id, l.key, l.changed_cols, l.created_at FROM {log} AS l";
 
+    /**
+     * The slots have no statistics, and an index is always the way: whatever the planner guesses, each page is read from
+     * where it begins, in order.
+     */
+    static final String BY_INDEX =
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
+
     /** The schema, unquoted. */
     final String home;
 
@@ -113,8 +120,8 @@ final class LogSql {
         next = pages.replace("{any}", "");
         // Where a transaction is writing a million rows, each look would walk over all of them to find nothing new.
         first = pages.replace("{any}", filled("""
-                AND (EXISTS (SELECT FROM {log} AS n
-                             WHERE n.xid >= CAST(? AS pg_catalog.xid8) AND n.xid < CAST(? AS pg_catalog.xid8))
+                AND ((SELECT n.xid FROM {log} AS n WHERE n.xid >= CAST(? AS pg_catalog.xid8) ORDER BY n.xid LIMIT 1)
+                         < CAST(? AS pg_catalog.xid8)
                      OR EXISTS (SELECT FROM {log} AS n WHERE n.xid = ANY (CAST(? AS pg_catalog.xid8[]))))
                 """));
         minSeq = filled("SELECT l.seq FROM {log} AS l ORDER BY l.seq LIMIT 1");

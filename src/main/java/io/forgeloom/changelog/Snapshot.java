@@ -81,7 +81,7 @@ final class Snapshot {
 
     /** Whether the transaction had ended; what it did is seen if it committed. */
     boolean sees(long xid) {
-        return xid < xmin || xid < xmax && Arrays.binarySearch(running, xid) < 0;
+        return xid < xmin || (xid < xmax && Arrays.binarySearch(running, xid) < 0);
     }
 
     /** Those that ran here and that {@code later} sees. */
