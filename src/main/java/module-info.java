@@ -6,6 +6,7 @@
  *   <li>{@link io.forgeloom.lock} takes advisory locks and says who holds them.
  *   <li>{@link io.forgeloom.migrate} brings a database to where ordered, checksummed SQL files are.
  *   <li>{@link io.forgeloom.notify} multiplexes LISTEN and NOTIFY over one session that reconnects.
+ *   <li>{@link io.forgeloom.leader} elects one leader for each role, and fences what an earlier one does.
  *   <li>{@link io.forgeloom.changelog} logs row changes and lets readers follow them in commit order.
  *   <li>{@link io.forgeloom.error} is what it throws: one unchecked tree, one subclass for each decision of a caller.
  * </ul>
@@ -47,6 +48,9 @@ module io.forgeloom {
 
     // Advisory locks as values, for programs that need one without a leader or a migration.
     exports io.forgeloom.lock;
+
+    // Who leads, and transactions that only the leader commits.
+    exports io.forgeloom.leader;
 
     // LISTEN and NOTIFY for a whole process.
     exports io.forgeloom.notify;

@@ -71,7 +71,9 @@ record ConnectionBudget(
                 max - kept - used, Math.min(orNone(roleLimit) - usedByRole, orNone(databaseLimit) - usedByDatabase));
         int wanted = poolSize + CONTROL;
         String detail = ceiling + " for a pool of " + (stated ? "" : "the default size ") + poolSize + " and its "
-                + CONTROL + " control session (" + limits() + "), " + Math.max(0, free) + " free now";
+                + CONTROL + " control session (" + limits() + "), " + Math.max(0, free)
+                + " free now; of the primary's pool"
+                + " a notify bus and an election keep one each";
         if (wanted > ceiling) {
             String smaller = ceiling <= CONTROL
                     ? ""

@@ -44,8 +44,8 @@ final class DeliveryLine {
         return json.append('}').toString();
     }
 
-    /** A payload may hold line ends, and what moves the cursor of a terminal. */
-    private static String visible(String text) {
+    /** A payload, or any text of others, may hold line ends, and what moves the cursor of a terminal. */
+    static String visible(String text) {
         StringBuilder visible = new StringBuilder(text.length());
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

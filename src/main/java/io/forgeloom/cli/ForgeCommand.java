@@ -72,6 +72,8 @@ public final class ForgeCommand {
                 .addSubcommand(new MigrateCommand(surroundings))
                 .addSubcommand(new ListenCommand(surroundings))
                 .addSubcommand(new NotifyCommand(surroundings))
+                .addSubcommand(new ElectCommand(surroundings))
+                .addSubcommand(new LeadersCommand(surroundings))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 // A password may begin with an @.
                 .setExpandAtFiles(false)

@@ -80,7 +80,8 @@ final class ListenCommand implements Callable<Integer>, ForgeCommand.Verbose {
         }
         PrintWriter out = current.commandLine().getOut();
         Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
-        channels.forEach(NotifyCommand::requireNoUrl);
+        channels.forEach(channel -> NotifyCommand.requireNoUrl("CHANNEL", channel));
+        channels.forEach(channel -> NotifyCommand.requireSendable("CHANNEL", channel, ""));
         // One session listens, and one is to spare for whatever must be asked beside it.
         DatabaseConfig config = primary.config(surroundings)
                 .poolSize(2)

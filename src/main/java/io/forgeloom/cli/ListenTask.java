@@ -2,7 +2,6 @@ package io.forgeloom.cli;
 
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
-import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DeadlineExceededException;
 import io.forgeloom.notify.Closed;
 import io.forgeloom.notify.Delivery;
@@ -41,21 +40,13 @@ final class ListenTask implements Runnable {
     @Override
     public void run() {
         try (Database database = Database.open(config);
-                NotifyBus bus = bus(database)) {
+                NotifyBus bus = NotifyBus.of(database, channels.toArray(String[]::new))) {
             listen(bus);
         } catch (CancellationException e) {
             // Stopped while it connected.
             failure = null;
         } catch (RuntimeException e) {
             failure = e;
-        }
-    }
-
-    private NotifyBus bus(Database database) {
-        try {
-            return NotifyBus.of(database, channels.toArray(String[]::new));
-        } catch (IllegalArgumentException e) {
-            throw new ConfigurationException("CHANNEL", String.valueOf(e.getMessage()));
         }
     }
 

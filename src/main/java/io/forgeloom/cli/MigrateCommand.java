@@ -203,10 +203,14 @@ final class MigrateCommand implements Callable<Integer>, ForgeCommand.Verbose {
         }
     }
 
-    private static ConfigurationException renamed(String option, ConfigurationException problem) {
-        String message = String.valueOf(problem.getMessage());
-        return new ConfigurationException(
-                option, message.substring(problem.option().length() + ": ".length()));
+    /** The same problem, of the option that the user gave. */
+    static ConfigurationException renamed(String option, ConfigurationException problem) {
+        return new ConfigurationException(option, problem(problem));
+    }
+
+    /** What is wrong, without the option's name. */
+    static String problem(ConfigurationException thrown) {
+        return String.valueOf(thrown.getMessage()).substring(thrown.option().length() + ": ".length());
     }
 
     private CommandLine commandLine() {

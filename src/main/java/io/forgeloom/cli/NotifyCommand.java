@@ -67,7 +67,8 @@ final class NotifyCommand implements Callable<Integer>, ForgeCommand.Verbose {
     @Override
     public Integer call() {
         Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
-        requireNoUrl(channel);
+        requireNoUrl("CHANNEL", channel);
+        requireSendable("CHANNEL or PAYLOAD", channel, payload);
         DatabaseConfig config = primary.config(surroundings)
                 .poolSize(1)
                 .connectTimeout(timeout)
@@ -81,18 +82,23 @@ final class NotifyCommand implements Callable<Integer>, ForgeCommand.Verbose {
     }
 
     private int send(Connection connection) throws SQLException {
-        try {
-            NotifyBus.publish(connection, channel, payload);
-        } catch (IllegalArgumentException e) {
-            throw new ConfigurationException("CHANNEL or PAYLOAD", String.valueOf(e.getMessage()));
-        }
+        NotifyBus.publish(connection, channel, payload);
         return CommandLine.ExitCode.OK;
     }
 
-    /** A URL in the wrong place may have a password in it, which would be shown to whoever looks at the channels. */
-    static void requireNoUrl(String channel) {
-        if (URL.matcher(channel).matches()) {
-            throw new ConfigurationException("CHANNEL", "looks like a URL (not repeated here); a URL needs --url");
+    /** So that what no server takes is said before one is asked. */
+    static void requireSendable(String parameter, String channel, String payload) {
+        try {
+            NotifyBus.requireSendable(channel, payload);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException(parameter, String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** A URL in the wrong place may have a password in it, which would be shown to whoever looks at the database. */
+    static void requireNoUrl(String label, String text) {
+        if (URL.matcher(text).matches()) {
+            throw new ConfigurationException(label, "looks like a URL (not repeated here); a URL needs --url");
         }
     }
 }

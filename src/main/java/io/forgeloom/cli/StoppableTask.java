@@ -23,14 +23,22 @@ final class StoppableTask implements AutoCloseable {
     /** Read by the hook after {@code closed}. */
     private volatile boolean success;
 
-    private StoppableTask(String name, Runnable work) {
+    private final Duration lastWords;
+
+    private StoppableTask(String name, Runnable work, Duration lastWords) {
+        this.lastWords = lastWords;
         this.worker = Thread.ofVirtual().name(name).unstarted(work);
         this.signal = Thread.ofPlatform().name(name + "-signal").unstarted(this::stop);
     }
 
     /** Starts {@code work}, which must not throw. */
     static StoppableTask start(String name, Runnable work) {
-        StoppableTask task = new StoppableTask(name, work);
+        return start(name, work, Duration.ZERO);
+    }
+
+    /** @param ending how long the work itself may take to end after a signal */
+    static StoppableTask start(String name, Runnable work, Duration ending) {
+        StoppableTask task = new StoppableTask(name, work, LAST_WORDS.plus(ending));
         task.worker.start();
         Runtime.getRuntime().addShutdownHook(task.signal);
         return task;
@@ -78,7 +86,7 @@ final class StoppableTask implements AutoCloseable {
     private void stop() {
         worker.interrupt();
         try {
-            if (closed.await(LAST_WORDS.toNanos(), TimeUnit.NANOSECONDS) && success) {
+            if (closed.await(lastWords.toNanos(), TimeUnit.NANOSECONDS) && success) {
                 // The only way to end with a code of one's own from here; all has been closed and said.
                 Runtime.getRuntime().halt(0);
             }

@@ -15,28 +15,36 @@
  * {@link io.forgeloom.cli.MigrateProgress} shows how it goes on and {@link io.forgeloom.cli.MigrateReport} how it ended.
  * {@code forge listen} shows what is sent to channels: {@link io.forgeloom.cli.ListenCommand},
  * {@link io.forgeloom.cli.ListenTask} and {@link io.forgeloom.cli.DeliveryLine}; {@code forge notify} sends:
- * {@link io.forgeloom.cli.NotifyCommand}.
+ * {@link io.forgeloom.cli.NotifyCommand}. {@code forge elect} campaigns for a role: {@link io.forgeloom.cli.ElectCommand},
+ * {@link io.forgeloom.cli.ElectTask}, {@link io.forgeloom.cli.ElectBody}, which runs a command meanwhile,
+ * {@link io.forgeloom.cli.ProcessTree} and {@link io.forgeloom.cli.TreeGuard}, which end it; {@code forge leaders} shows who
+ * leads: {@link io.forgeloom.cli.LeadersCommand}.
  *
  * <h2>Guarantees</h2>
  * <ul>
  *   <li>No output holds a password, nor an argument that could be one.
  *   <li>Doctor and status end by their timeout, whatever a server does, and change nothing on it.
  *   <li>Everything that is not in order comes with its remedy.
+ *   <li>The command of {@code forge elect} has ended before its role is given back, and before the lease is over where the
+ *       role was lost; it does not outlive {@code forge elect}. A {@code forge elect} that is frozen cannot see to that.
  *   <li>The environment is read in {@link io.forgeloom.cli.Surroundings} and nowhere else.
  * </ul>
  *
  * <h2>Failure</h2>
  * <p>Exit code 0 is success, 1 failure, 2 a command line or a URL that cannot be read. A stack trace is shown on
- * {@code --verbose} only.
+ * {@code --verbose} only. {@code forge elect} has the exit code of its command, where that ends by itself.
  *
  * <h2>Threads</h2>
  * <p>A virtual thread {@code forgeloom-doctor-ROLE} or {@code forgeloom-status-ROLE} for each server, which ends with the
  * command; {@code forgeloom-migrate}, which SIGINT and SIGTERM interrupt through the shutdown hook
- * {@code forgeloom-migrate-signal}; {@code forgeloom-listen} likewise, for which a signal is the usual end.
+ * {@code forgeloom-migrate-signal}; {@code forgeloom-listen} and {@code forgeloom-elect} likewise, for which a
+ * signal is the usual end.
  *
  * <h2>Example</h2>
  * <pre>{@code
  * forge doctor --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app --json
+ * forge elect --url postgres://app@db.example.com/app --role nightly -- ./nightly.sh
+ * forge leaders --url postgres://app@db.example.com/app
  * forge listen --url postgres://app@db.example.com/app orders prices --json
  * forge migrate --url postgres://owner@db.example.com/app --dir migrations
  * forge notify --url postgres://app@db.example.com/app orders 42

@@ -27,6 +27,7 @@ final class ControlSession {
     }
 
     private final PgConnector connector;
+    private final HoldOff holdOff;
 
     /** Held during a question, the connect before it included; both end by a deadline. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -40,8 +41,10 @@ final class ControlSession {
     /** Set once, without the lock: whoever has it then closes the session after the question. */
     private volatile boolean closed;
 
-    ControlSession(PgConnector connector) {
+    /** Tells {@code holdOff} what became of a connect or a question; it is for who asks to heed it. */
+    ControlSession(PgConnector connector, HoldOff holdOff) {
         this.connector = connector;
+        this.holdOff = holdOff;
     }
 
     /**
@@ -63,12 +66,14 @@ final class ControlSession {
                 T answer = question.ask(asked);
                 lastUsedNanos = System.nanoTime();
                 answered = true;
+                holdOff.succeeded();
                 return answer;
             } catch (SQLException e) {
                 // An interrupt shows as a broken connection; the flag is what is true.
                 if (Thread.interrupted()) {
                     throw (InterruptedException) new InterruptedException().initCause(e);
                 }
+                holdOff.failed(e);
                 throw e;
             } finally {
                 if (!answered) {
@@ -100,7 +105,12 @@ final class ControlSession {
             open = null;
         }
         if (open == null) {
-            open = connector.connect(deadline.earlier(Deadline.after(CONNECT)));
+            try {
+                open = connector.connect(deadline.earlier(Deadline.after(CONNECT)));
+            } catch (SQLException e) {
+                holdOff.failed(e);
+                throw e;
+            }
             session = open;
         }
         return open;

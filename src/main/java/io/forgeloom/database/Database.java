@@ -170,6 +170,11 @@ public final class Database implements AutoCloseable {
         return router.share();
     }
 
+    /** {@link DatabaseConfig#serviceName()}: the name under which the servers show the sessions of this. */
+    public String serviceName() {
+        return config.serviceName();
+    }
+
     /** The replicas in the order of the configuration, as of now. */
     public List<ReplicaStatus> replicas() {
         return router.status();

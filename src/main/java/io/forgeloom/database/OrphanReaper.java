@@ -62,7 +62,7 @@ final class OrphanReaper {
     /** Places that are kept; a place is uncounted before it can be taken again. */
     private final AtomicInteger placesKept = new AtomicInteger();
 
-    /** {@code unreachable} tells when there is nobody to ask; orphans are kept meanwhile. */
+    /** {@code unreachable} tells when nobody is to be asked; orphans are kept meanwhile. */
     OrphanReaper(String name, ControlSession control, BooleanSupplier unreachable) {
         this.name = name;
         this.control = control;

@@ -49,7 +49,7 @@ final class PrimaryCandidate {
     PrimaryCandidate(PrimarySearch.Answer first, LongSupplier pauseNanos, Runnable onAnswer) {
         this.connector = first.connector();
         this.answer = new Answer(first.facts(), System.nanoTime(), first.problem());
-        this.session = new ControlSession(connector);
+        this.session = new ControlSession(connector, new HoldOff());
         this.pauseNanos = pauseNanos;
         this.onAnswer = onAnswer;
         this.task = new BackgroundTask(

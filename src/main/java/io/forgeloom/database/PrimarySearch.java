@@ -2,6 +2,7 @@ package io.forgeloom.database;
 
 import io.forgeloom.database.ServerCheckException.Check;
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.error.DeadlineExceededException;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.internal.pg.PgConnector;
@@ -110,8 +111,13 @@ final class PrimarySearch {
             }
             scope.join();
             return asked.stream().map(TaskScope.Subtask::get).toList();
-        } catch (ExecutionException | TimeoutException e) {
-            throw new IllegalStateException("the search for the primary failed", e);
+        } catch (TimeoutException e) {
+            throw new DeadlineExceededException(
+                    "the search for the primary was not done within " + patience.plusSeconds(1) + ": " + e.getMessage(),
+                    patience.plusSeconds(1),
+                    e);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("the search for the primary failed", e.getCause());
         }
     }
 

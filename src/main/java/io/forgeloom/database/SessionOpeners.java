@@ -1,7 +1,6 @@
 package io.forgeloom.database;
 
 import io.forgeloom.error.SqlState;
-import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.PgConnector;
 import io.forgeloom.internal.pg.PgSession;
@@ -30,12 +29,6 @@ final class SessionOpeners {
     // waiters. It ends when nobody waits any more.
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom.database");
-    // A restart takes seconds, and those who wait shall not wait much longer than the server needs; after EARLY it is
-    // an outage, and a process must not hammer.
-    private static final Duration FIRST_RETRY = Duration.ofMillis(50);
-    private static final Duration EARLY_RETRY = Duration.ofMillis(150);
-    private static final Duration LAST_RETRY = Duration.ofSeconds(1);
-    private static final Duration EARLY = Duration.ofSeconds(10);
 
     /** Why no session can be opened, as far as the last attempt tells; {@code sinceNanos} is the first of those in a row. */
     record Outage(SQLException lastError, long sinceNanos) {}
@@ -109,19 +102,18 @@ final class SessionOpeners {
 
     /** Ends when nothing is left to open, or interrupted by {@link #close} or {@link #giveUp}. */
     private void run() {
-        Backoff early = new Backoff(FIRST_RETRY, EARLY_RETRY);
-        Backoff late = new Backoff(EARLY_RETRY, LAST_RETRY);
+        RetryPauses pauses = new RetryPauses();
         try {
             while (begin()) {
                 try {
-                    openOne(early, late);
+                    openOne(pauses);
                 } catch (InterruptedException e) {
                     if (isClosed()) {
                         end();
                         return;
                     }
                     // By giveUp(): what was being opened is for nobody. Whoever waits since is served by the next try.
-                    early = new Backoff(FIRST_RETRY, EARLY_RETRY);
+                    pauses = new RetryPauses();
                 }
             }
         } catch (RuntimeException | Error e) {
@@ -131,7 +123,7 @@ final class SessionOpeners {
     }
 
     /** Opens one session, or fails and waits until the next try is due. */
-    private void openOne(Backoff early, Backoff late) throws InterruptedException {
+    private void openOne(RetryPauses pauses) throws InterruptedException {
         try {
             int suspected = pool.suspicion();
             int generation = pool.retirement().generation();
@@ -139,10 +131,13 @@ final class SessionOpeners {
             recovered();
             pool.add(session, suspected, generation);
         } catch (SQLException e) {
-            failed(e);
-            if (!isSurplus()) {
-                TimeUnit.NANOSECONDS.sleep(isEarly() ? early.nextNanos() : late.nextNanos());
-            }
+            do {
+                long since = failed(e);
+                if (isSurplus()) {
+                    return;
+                }
+                TimeUnit.NANOSECONDS.sleep(pauses.nextNanos(e, System.nanoTime() - since));
+            } while (connector.isStillRefused(e, Deadline.after(connectTimeout)));
         }
     }
 
@@ -217,12 +212,8 @@ final class SessionOpeners {
         }
     }
 
-    private boolean isEarly() {
-        Outage now = outage;
-        return now == null || System.nanoTime() - now.sinceNanos() < EARLY.toNanos();
-    }
-
     private void recovered() {
+        pool.holdOff().succeeded();
         Outage before = outage;
         outage = null;
         if (before != null) {
@@ -232,14 +223,18 @@ final class SessionOpeners {
         }
     }
 
-    private void failed(SQLException failure) {
+    /** Returns the {@link System#nanoTime()} since when none succeeded. */
+    private long failed(SQLException failure) {
+        pool.holdOff().failed(failure);
         SQLException error = pool.listener().openFailed(failure);
         Outage before = outage;
-        outage = new Outage(error, before == null ? System.nanoTime() : before.sinceNanos());
+        long since = before == null ? System.nanoTime() : before.sinceNanos();
+        outage = new Outage(error, since);
         pool.evidence("no session can be opened: " + error.getMessage());
         if (before == null) {
             LOG.log(Level.WARNING, "{0} {1}: cannot open a session: {2}", name, connector, error.getMessage());
         }
+        return since;
     }
 
     /** Ends what is being opened now; those who ask later are served by others. Never blocks. */
@@ -249,6 +244,7 @@ final class SessionOpeners {
 
     /** Somebody else found the server to answer. */
     void reachable() {
+        pool.holdOff().succeeded();
         outage = null;
     }
 

@@ -89,6 +89,7 @@ final class SessionPool {
     private ServerListener listener = ServerListener.NONE;
 
     // Of what goes wrong with sessions in use: see these classes.
+    private final HoldOff holdOff = new HoldOff();
     private final ControlSession control;
     private final OrphanReaper reaper;
     private final SessionWatch watch;
@@ -105,8 +106,8 @@ final class SessionPool {
         this.capacity = new Semaphore(maxSize);
         this.free = new FreeSessions(maxSize);
         this.openers = new SessionOpeners(name, this, config, connector, capacity);
-        this.control = new ControlSession(connector);
-        this.reaper = new OrphanReaper(name, control, () -> refusing != null);
+        this.control = new ControlSession(connector, holdOff);
+        this.reaper = new OrphanReaper(name, control, this::isUnreachable);
         this.watch = new SessionWatch(name, this, control, dropped, endedHolder);
     }
 
@@ -201,6 +202,11 @@ final class SessionPool {
         listener = told;
     }
 
+    /** To be told of every connect. */
+    HoldOff holdOff() {
+        return holdOff;
+    }
+
     ServerListener listener() {
         return listener;
     }
@@ -232,6 +238,11 @@ final class SessionPool {
     @Nullable
     String refusing() {
         return refusing;
+    }
+
+    /** Whether the pool should not connect now to ask or to end anything: it would be in vain, or wear the server down. */
+    boolean isUnreachable() {
+        return refusing != null || holdOff.isActive();
     }
 
     private boolean isShut() {

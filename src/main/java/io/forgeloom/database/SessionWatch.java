@@ -148,8 +148,8 @@ final class SessionWatch {
 
     private void lookAfterSilent() throws InterruptedException {
         List<Wait> silent = silent();
-        // While everyone is refused, the server is known not to answer.
-        if (silent.isEmpty() || pool.refusing() != null || System.nanoTime() - askAgain < 0) {
+        // While the server is known not to answer, there is nobody to ask.
+        if (silent.isEmpty() || pool.isUnreachable() || System.nanoTime() - askAgain < 0) {
             return;
         }
         List<Wait> dead = new ArrayList<>();

@@ -33,7 +33,7 @@
  *
  * <h2>Failure</h2>
  * <p>Server killed: the sessions die at their next use, one user of each at most; those that lie free are tried before they
- * are used again, and one thread goes on connecting, with a back-off of 50 ms to 1 s, while anyone waits. Connection lost
+ * are used again, and one thread goes on connecting, 25 ms to 1 s apart, while anyone waits. Connection lost
  * during COMMIT: {@link io.forgeloom.database.CommitOutcomeUnknownException}, settled by itself where
  * {@link io.forgeloom.database.TransactionOptions#traceCommit()} is set. Network silent: after a second the
  * server is asked, over a session of its own, whether it still works on the silent statement; who is dead is cut, who is slow

@@ -59,7 +59,7 @@ final class BusLoop {
     /** The session, while it is one to abort. */
     private volatile @Nullable BusSession session;
 
-    /** {@link System#nanoTime()} by which the thread must be back from the driver; 0 while it is not in it. */
+    /** {@link System#nanoTime()} by which the thread must be back from the driver; 0 while it is not in it. Written by that thread. */
     private volatile long dueNanos;
 
     /** Whether the channels may be others than those that are listened to. */
@@ -78,8 +78,8 @@ final class BusLoop {
 
     private String cause = "the bus was started";
 
-    /** Whether the last attempt found no server at the address, or one that starts. */
-    private boolean starting;
+    /** Why the last attempt got no session; null if it got one. */
+    private @Nullable AcquireException refusal;
 
     BusLoop(ConnectionPool pool, Channels channels, SoonSender sender, BusTiming timing) {
         this.pool = pool;
@@ -184,12 +184,15 @@ final class BusLoop {
 
     private void reconnect(BooleanSupplier stop) throws InterruptedException {
         BusBackoff backoff = new BusBackoff(timing);
-        starting = false;
+        refusal = null;
+        boolean starting = false;
         while (!stop.getAsBoolean()) {
             long begun = System.nanoTime();
             long before = generation;
             boolean known = starting;
             String fault = session(stop);
+            AcquireException refused = refusal;
+            starting = refused != null && BusSession.isStarting(refused);
             boolean listened = generation != before;
             boolean stopped = stop.getAsBoolean() || Thread.currentThread().isInterrupted();
             if (listened) {
@@ -214,15 +217,15 @@ final class BusLoop {
     private String session(BooleanSupplier stop) {
         enter(Phase.CONNECTING, () -> {});
         Phase after = Phase.WAITING;
-        boolean waiting = starting;
-        starting = false;
-        try (BusSession opened = BusSession.open(pool, waiting)) {
+        AcquireException last = refusal;
+        refusal = null;
+        try (BusSession opened = BusSession.open(pool, last)) {
             session = opened;
             connect(opened);
             listen(opened, stop);
             return "the bus was stopped";
         } catch (AcquireException e) {
-            starting = BusSession.isStarting(e);
+            refusal = e;
             if (e.reason() == AcquireException.Reason.CLOSED) {
                 channels.end(new Closed("the database was closed"));
                 after = Phase.STOPPED;
@@ -268,9 +271,9 @@ final class BusLoop {
         generation = next;
         channels.gap(names, new Gap(next, cause, since == null ? Instant.now() : since));
         enter(Phase.LISTENING, () -> {
-            announced = next;
             listening = names;
             connectedSince = Instant.now();
+            announced = next;
         });
         LOG.log(Level.INFO, "the notify bus listens to " + names.size() + " channels (generation " + next + ")");
         BusEvents.Connect event = new BusEvents.Connect();
@@ -305,6 +308,10 @@ final class BusLoop {
     }
 
     private void receive(String channel, String payload, int backendPid) {
+        if (dueNanos != 0) {
+            // Back from the driver: handing on a large batch takes as long as it takes, and no byte comes meanwhile.
+            dueNanos = 0;
+        }
         channels.publish(channel, payload, backendPid);
     }
 

@@ -2,10 +2,9 @@ package io.forgeloom.notify;
 
 import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.ConnectionPool;
-import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.pg.ListenSession;
-import java.net.ConnectException;
+import io.forgeloom.internal.pg.PgConnector;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one session that listens. Confined to the bus's thread, but for {@link #abort()}, which any thread may call.
@@ -23,13 +23,18 @@ final class BusSession implements AutoCloseable {
     static final String PURPOSE = "notify-bus";
 
     /**
-     * How long one asks the pool at first, and at most. As long as one waits there, the pool connects again and again,
-     * several times a second at first; the bus has a back-off of its own, and so asks briefly, and longer only where
-     * the server is slow rather than gone.
+     * How long one waits in the pool at a time: less than the pool's shortest pause between two connects, so that it makes
+     * one at most after which nobody waits. As long as somebody waits there, it connects again and again, and the bus has a
+     * back-off of its own. Longer where the server is slow rather than gone.
      */
-    private static final Duration FIRST_ASK = Duration.ofMillis(40);
+    private static final Duration ASK = Duration.ofMillis(30);
 
-    private static final Duration LONGEST_ASK = Duration.ofSeconds(1);
+    private static final Duration ASK_SLOW = Duration.ofMillis(250);
+    private static final Duration SLOW = Duration.ofSeconds(1);
+
+    /** For a server that {@linkplain #isStarting is starting}: it may be asked often. */
+    private static final Duration ASK_STARTING = Duration.ofSeconds(1);
+
     private static final Duration QUEUE = Duration.ofSeconds(5);
     private static final Duration CONNECT = Duration.ofSeconds(10);
 
@@ -58,10 +63,10 @@ final class BusSession implements AutoCloseable {
     /**
      * A new session of the primary, whichever server that is now.
      *
-     * @param waiting whether to wait a second at once, for a server that was last seen to be {@linkplain #isStarting starting}
+     * @param last why there was none the last time; null where there was one
      */
-    static BusSession open(ConnectionPool pool, boolean waiting) throws SQLException {
-        Connection connection = acquire(pool, waiting ? LONGEST_ASK : FIRST_ASK);
+    static BusSession open(ConnectionPool pool, @Nullable AcquireException last) throws SQLException {
+        Connection connection = acquire(pool, last);
         try {
             return new BusSession(connection);
         } catch (Throwable e) {
@@ -75,34 +80,46 @@ final class BusSession implements AutoCloseable {
      * would have to drop, and the pool, which connects again and again for whoever waits in it, finds it back at once.
      */
     static boolean isStarting(AcquireException e) {
-        Throwable cause = e.getCause();
-        for (int depth = 0; cause != null && depth < 8; depth++) {
-            if (cause instanceof ConnectException) {
-                return true;
-            }
-            cause = cause.getCause();
-        }
-        return SqlState.CANNOT_CONNECT_NOW.equals(SqlState.of(e.getCause()));
+        return PgConnector.foundNobody(e.getCause());
     }
 
-    private static Connection acquire(ConnectionPool pool, Duration firstAsk) {
+    /**
+     * Fails when a connect has failed since {@code last}, which is told by its error being another. That the time of one
+     * ask is over says nothing: the connect may be under way, and ends soon on a busy machine.
+     */
+    private static Connection acquire(ConnectionPool pool, @Nullable AcquireException last) {
+        Throwable known = last == null ? null : last.getCause();
         Deadline deadline = Deadline.after(CONNECT);
-        Duration ask = firstAsk;
+        Deadline slow = Deadline.after(SLOW);
+        Duration ask = last != null && isStarting(last) ? ASK_STARTING : ASK;
         while (true) {
             try {
                 return pool.acquireDedicated(PURPOSE, ask);
             } catch (AcquireException e) {
-                boolean goesOn = e.reason() == AcquireException.Reason.CONNECTING_SLOWLY
-                        || e.reason() == AcquireException.Reason.EXHAUSTED;
-                if (!goesOn || deadline.expired()) {
+                if (deadline.expired() || !goesOn(e, ask, known)) {
                     throw e;
                 }
                 // Where others have the connections, a place in the queue must be kept.
-                ask = e.reason() == AcquireException.Reason.EXHAUSTED
-                        ? QUEUE
-                        : ask.multipliedBy(2).compareTo(LONGEST_ASK) < 0 ? ask.multipliedBy(2) : LONGEST_ASK;
+                if (e.reason() == AcquireException.Reason.EXHAUSTED) {
+                    ask = QUEUE;
+                } else {
+                    ask = slow.expired() ? ASK_SLOW : ASK;
+                }
             }
         }
+    }
+
+    private static boolean goesOn(AcquireException e, Duration ask, @Nullable Throwable known) {
+        return switch (e.reason()) {
+            case CONNECTING_SLOWLY, EXHAUSTED -> true;
+            // Not where one is refused without a wait.
+            case SERVER_DOWN ->
+                known != null
+                        && e.getCause() == known
+                        && !isStarting(e)
+                        && e.waited().compareTo(ask) >= 0;
+            default -> false;
+        };
     }
 
     /**

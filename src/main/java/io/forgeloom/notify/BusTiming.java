@@ -10,7 +10,7 @@ import java.time.Duration;
  * @param answer how long it may take to answer, and how long a message that has begun may take to end
  * @param probeInterval the queue's usage is asked for so often also where it is never silent
  * @param watchInterval between two looks at whether an answer is late; it takes two
- * @param firstPause between the third connect in a row and the fourth; it doubles
+ * @param firstPause between the fourth connect in a row and the fifth; it doubles
  * @param longestPause the end of that
  * @param healthy as long as a session must have listened for the pauses to be forgotten
  */

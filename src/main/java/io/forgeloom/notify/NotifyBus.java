@@ -181,6 +181,18 @@ public final class NotifyBus implements AutoCloseable {
     // ---- publishing ----
 
     /**
+     * Does nothing if {@code channel} and {@code payload} can be sent, and the channel be listened to; no database is asked.
+     *
+     * @param channel 1 to 63 bytes of UTF-8
+     * @param payload at most 7,999 bytes of UTF-8; may be empty
+     * @throws IllegalArgumentException if one is not so; it names the bound and the remedy
+     */
+    public static void requireSendable(String channel, String payload) {
+        ChannelName.require(channel);
+        ChannelName.requirePayload(payload);
+    }
+
+    /**
      * Notifies in the caller's transaction: delivered when that commits, and not if it does not. The same channel and
      * payload several times in one transaction are one notification. The channel need not be one of this bus.
      *
@@ -189,8 +201,7 @@ public final class NotifyBus implements AutoCloseable {
      * @throws IllegalArgumentException if one is not so; the transaction goes on
      */
     public static void publish(Connection connection, String channel, String payload) throws SQLException {
-        ChannelName.require(channel);
-        ChannelName.requirePayload(payload);
+        requireSendable(channel, payload);
         try (PreparedStatement statement = connection.prepareStatement("SELECT pg_catalog.pg_notify(?, ?)")) {
             statement.setString(1, channel);
             statement.setString(2, payload);

@@ -10,7 +10,9 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -61,8 +63,17 @@ final class SoonSender {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition added = lock.newCondition();
 
+    // The callers add to one set, which the sender takes as a whole once all of the one before was sent: nothing that
+    // grows with the number of those that wait is done under the lock that a caller may wait for.
+
     /** Guarded by the lock. */
     private Set<WakeUp> pending = new LinkedHashSet<>();
+
+    /** What was taken and not sent yet; its thread alone, and {@link #close} after that. */
+    private final Deque<WakeUp> taken = new ArrayDeque<>();
+
+    /** The size of what was taken. */
+    private volatile int takenCount;
 
     /** Guarded by the lock. */
     private boolean closed;
@@ -92,20 +103,17 @@ final class SoonSender {
         }
         task.close();
         Deadline deadline = Deadline.after(LAST_WORDS);
-        for (List<WakeUp> last = take(); !last.isEmpty(); last = take()) {
-            try {
+        try {
+            for (List<WakeUp> last = next(); !last.isEmpty(); last = next()) {
                 sendOrDrop(last, deadline.remaining());
-            } catch (SQLException | AcquireException e) {
-                LOG.log(
-                        Level.WARNING,
-                        (last.size() + pending()) + " wake-ups were not sent before the bus was closed: "
-                                + e.getMessage());
-                return;
+                done(last);
             }
+        } catch (SQLException | AcquireException e) {
+            LOG.log(Level.WARNING, pending() + " wake-ups were not sent before the bus was closed: " + e.getMessage());
         }
     }
 
-    /** Never waits for I/O. */
+    /** Never waits for I/O, nor for anything that takes longer the more there are. */
     void add(WakeUp wakeUp) {
         boolean tooMany;
         lock.lock();
@@ -113,7 +121,7 @@ final class SoonSender {
             if (closed) {
                 throw new IllegalStateException("the bus is closed");
             }
-            tooMany = pending.size() >= MOST_PENDING && !pending.contains(wakeUp);
+            tooMany = pending.size() + takenCount >= MOST_PENDING && !pending.contains(wakeUp);
             if (!tooMany && pending.add(wakeUp) && pending.size() == 1) {
                 added.signal();
             }
@@ -138,7 +146,7 @@ final class SoonSender {
     int pending() {
         lock.lock();
         try {
-            return pending.size();
+            return pending.size() + takenCount;
         } finally {
             lock.unlock();
         }
@@ -147,25 +155,20 @@ final class SoonSender {
     private void run(BooleanSupplier stop) throws InterruptedException {
         Backoff backoff = new Backoff(FIRST_RETRY, LAST_RETRY);
         while (!stop.getAsBoolean()) {
-            awaitAdded();
-            Thread.sleep(GATHER);
-            List<WakeUp> batch = take();
-            boolean done = false;
+            if (taken.isEmpty()) {
+                awaitAdded();
+                Thread.sleep(GATHER);
+            }
             try {
+                List<WakeUp> batch = next();
                 sendOrDrop(batch, LAST_RETRY);
+                done(batch);
                 backoff.reset();
-                done = true;
             } catch (SQLException | AcquireException e) {
                 if (Thread.currentThread().isInterrupted()) {
                     return;
                 }
                 LOG.log(Level.DEBUG, "wake-ups could not be sent and wait: " + e.getMessage());
-            } finally {
-                if (!done) {
-                    putBack(batch);
-                }
-            }
-            if (!done) {
                 Thread.sleep(Duration.ofNanos(backoff.nextNanos()));
             }
         }
@@ -182,31 +185,27 @@ final class SoonSender {
         }
     }
 
-    private List<WakeUp> take() {
-        lock.lock();
-        try {
-            List<WakeUp> first = pending.stream().limit(MOST_AT_ONCE).toList();
-            if (first.size() == pending.size()) {
+    /** The next to be sent, in the order in which they came. They stay taken until they are {@link #done}. */
+    private List<WakeUp> next() {
+        if (taken.isEmpty()) {
+            Set<WakeUp> all;
+            lock.lock();
+            try {
+                all = pending;
                 pending = new LinkedHashSet<>();
-            } else {
-                first.forEach(pending::remove);
+                takenCount = all.size();
+            } finally {
+                lock.unlock();
             }
-            return first;
-        } finally {
-            lock.unlock();
+            taken.addAll(all);
         }
+        return taken.stream().limit(MOST_AT_ONCE).toList();
     }
 
-    /** Before those that came meanwhile. Sent twice is no harm, and the server's answer may have been lost. */
-    private void putBack(List<WakeUp> batch) {
-        lock.lock();
-        try {
-            Set<WakeUp> all = new LinkedHashSet<>(batch);
-            all.addAll(pending);
-            pending = all;
-        } finally {
-            lock.unlock();
-        }
+    /** Not after a failure: sent twice is no harm, and the server's answer may have been lost. */
+    private void done(List<WakeUp> batch) {
+        batch.forEach(sent -> taken.removeFirst());
+        takenCount = taken.size();
     }
 
     /** As {@link #send}; one that the server can never take, such as a letter its encoding does not have, stops no other. */

@@ -23,7 +23,7 @@
  *
  * <h2>Failure</h2>
  * <p>Session ended, server restarted, network silent, message half sent: the session is given up, the first attempt is at once, and
- * later ones after 100 ms and then 500 ms doubling to 30 s, but for a server that does not listen yet, which is found when it does; the streams get a gap that says why and since when. Primary changed: the pool
+ * later ones after 50 ms, 100 ms and then 500 ms doubling to 30 s, but for a server that does not listen yet, which is found when it does; the streams get a gap that says why and since when. Primary changed: the pool
  * leads to the new one, and refuses the old session at its next slice. Process paused: what came meanwhile is in the
  * socket, and nothing is lost as long as the server kept the session. Queue of the server full: the COMMIT of whoever notifies fails; the usage is in
  * {@link io.forgeloom.notify.BusStats}.

@@ -41,12 +41,13 @@ class DocumentsTest {
                     .forEach((name, text) -> regions.put(text, file.getFileName() + "#" + name));
         }
         List<String> strangers = new ArrayList<>();
-        for (String name : List.of("README.md", "MODULE-INFO.md")) {
-            Path document = Repository.ROOT.resolve(name);
-            for (String fence :
-                    Files.exists(document) ? Documents.javaFences(Files.readString(document)) : List.<String>of()) {
+        List<Path> documents = new ArrayList<>(filesBelow(Repository.ROOT.resolve("docs")));
+        documents.add(Repository.ROOT.resolve("README.md"));
+        documents.add(Repository.ROOT.resolve("MODULE-INFO.md"));
+        for (Path document : documents) {
+            for (String fence : Documents.javaFences(Files.readString(document))) {
                 if (!regions.containsKey(fence)) {
-                    strangers.add(name + ":\n" + fence);
+                    strangers.add(Repository.ROOT.relativize(document) + ":\n" + fence);
                 }
             }
         }

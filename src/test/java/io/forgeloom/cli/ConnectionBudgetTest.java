@@ -52,6 +52,7 @@ class ConnectionBudgetTest {
 
         assertEquals(Severity.NOTE, finding.severity());
         assertTrue(finding.detail().contains("100 free now"), finding.detail());
+        assertTrue(finding.detail().contains("a notify bus and an election keep one each"), finding.detail());
         assertTrue(finding.remedy().contains("max_connections to 204"), finding.remedy());
     }
 

@@ -35,7 +35,7 @@ class ForgeCommandTest {
         ForgeRun migrate = ForgeRun.of("migrate", "--help");
         assertEquals(0, migrate.exitCode());
         assertTrue(migrate.out().lines().allMatch(line -> line.length() <= 80), migrate.out());
-        for (String command : new String[] {"listen", "notify"}) {
+        for (String command : new String[] {"listen", "notify", "elect", "leaders"}) {
             ForgeRun help = ForgeRun.of(command, "--help");
             assertEquals(0, help.exitCode());
             assertTrue(help.out().lines().allMatch(line -> line.length() <= 80), help.out());
@@ -108,6 +108,14 @@ class ForgeCommandTest {
                 "notify jdbc:postgresql://db/app?password=hunter2 1",
                 "notify --url postgres://db/app orders 1 hunter2",
                 "notify --url hunter2 orders 1",
+                "elect postgres://app:hunter2@db/app",
+                "elect --role postgres://app:hunter2@db/app",
+                "elect --url postgres://db/app --role r postgres://app:hunter2@db/app",
+                "elect --url postgres://db/app --role r --lease hunter2",
+                "elect --url postgres://db/app --role r --takeover hunter2",
+                "elect --password=hunter2 --role r",
+                "leaders postgres://app:hunter2@db/app",
+                "leaders --url hunter2",
                 "status postgres://app:hunter2@db/app",
                 "status --password=hunter2",
                 "status --url postgres://app:hunter2@db:notaport/app",

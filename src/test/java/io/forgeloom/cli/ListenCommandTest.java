@@ -104,15 +104,22 @@ class ListenCommandTest {
         }
     }
 
+    /** Before any server is asked: there is none. */
     @Test
-    void whatPostgresWouldRefuseIsAUsageError(TestDatabase database) {
+    void whatPostgresWouldRefuseIsAUsageErrorWithoutAServer() {
         String longName = "c".repeat(64);
-        assertTrue(notify(database, 2, longName, "1").contains("64 bytes of UTF-8, more than PostgreSQL's 63"));
-        assertTrue(notify(database, 2, "orders", "\u20ac".repeat(2667)).contains("8001 bytes"));
-        ForgeRun listen = ForgeRun.of("listen", "--url", database.url(), "orders", longName);
-        assertEquals(2, listen.exitCode());
-        assertTrue(listen.err().contains("64 bytes of UTF-8"), listen.err());
-        assertEquals("", listen.out());
+        String nowhere = "postgres://127.0.0.1:1/app";
+        String tooLong = "64 bytes of UTF-8, more than PostgreSQL's 63";
+        assertUsageError(tooLong, "notify", "--url", nowhere, longName, "1");
+        assertUsageError("8001 bytes", "notify", "--url", nowhere, "orders", "\u20ac".repeat(2667));
+        assertUsageError(tooLong, "listen", "--url", nowhere, "orders", longName);
+    }
+
+    private static void assertUsageError(String message, String... arguments) {
+        ForgeRun run = ForgeRun.of(arguments);
+        assertEquals(2, run.exitCode(), run.err());
+        assertTrue(run.err().contains(message), run.err());
+        assertEquals("", run.out());
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.testing.FaultyLink;
+import io.forgeloom.testing.SystemSchemaFiles;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.TestProcess;
 import io.forgeloom.testing.ThreadLeaks;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -60,6 +62,11 @@ class MigrateCommandTest {
         return values;
     }
 
+    /** How many there are with the two files and those of the system. */
+    private static int all() throws IOException {
+        return SystemSchemaFiles.versionsThen("0001_account", "0002_owner").size();
+    }
+
     private static void assertHas(String text, String... parts) {
         for (String part : parts) {
             assertTrue(text.contains(part), part + "\nis not in\n" + text);
@@ -71,25 +78,33 @@ class MigrateCommandTest {
         writeTwo();
         ForgeRun first = migrate(database);
         assertEquals(0, first.exitCode(), first.err());
+        int system = SystemSchemaFiles.versions().size();
+        for (int i = 1; i <= system; i++) {
+            String version = SystemSchemaFiles.versions().get(i - 1);
+            assertHas(first.out(), "[" + i + "/" + all() + "] " + version + ": ");
+        }
         assertHas(
                 first.out(),
-                "[1/3] __forge_v001: 2 statements, ",
-                "[2/3] 0001_account: 2 statements, ",
-                "[3/3] 0002_owner: 1 statement, ",
-                "Done: 3 migrations applied in ");
+                "[1/" + all() + "] __forge_v001: 2 statements, ",
+                "[" + (system + 1) + "/" + all() + "] 0001_account: 2 statements, ",
+                "[" + all() + "/" + all() + "] 0002_owner: 1 statement, ",
+                "Done: " + all() + " migrations applied in ");
         assertFalse(first.out().contains("\r") || first.out().contains("\033"), "no terminal, no escape codes");
         assertEquals("1", database.query("SELECT count(*) FROM elsewhere.account WHERE owner IS NULL"));
 
         ForgeRun second = migrate(database);
         assertEquals(0, second.exitCode(), second.err());
-        assertEquals("Nothing to do: all 3 migrations are applied." + System.lineSeparator(), second.out());
+        assertEquals("Nothing to do: all " + all() + " migrations are applied." + System.lineSeparator(), second.out());
     }
 
     @Test
     void withoutADirectoryOnlyTheSystemsMigrationsAreApplied(TestDatabase database) throws Exception {
         ForgeRun run = ForgeRun.of("migrate", "--url", database.url(), "--schema", "Its Own");
         assertEquals(0, run.exitCode(), run.err());
-        assertEquals("__forge_v001", database.query("SELECT version FROM \"Its Own\".forge_system_migrations"));
+        assertEquals(
+                String.join(" ", SystemSchemaFiles.versions()),
+                database.query("SELECT string_agg(version, ' ' ORDER BY version COLLATE \"C\")"
+                        + " FROM \"Its Own\".forge_system_migrations"));
     }
 
     @Test
@@ -113,12 +128,17 @@ class MigrateCommandTest {
         assertEquals(
                 List.of("ok", "applied", "alreadyApplied", "pending", "schemaChanges", "problems", "millis"),
                 List.copyOf(dry.keySet()));
-        assertEquals(List.of("__forge_v001", "0001_account", "0002_owner"), values(dry, "pending", "version"));
-        assertEquals(List.of(2L, 2L, 1L), values(dry, "pending", "statements"));
+        List<String> versions = SystemSchemaFiles.versionsThen("0001_account", "0002_owner");
+        assertEquals(versions, values(dry, "pending", "version"));
+        List<Object> statements = values(dry, "pending", "statements");
+        assertEquals(all(), statements.size());
+        assertFalse(statements.contains(0L), statements::toString);
+        assertEquals(2L, statements.getFirst(), "of __forge_v001");
+        assertEquals(List.of(2L, 1L), statements.subList(all() - 2, all()));
         assertEquals(List.of(), dry.get("applied"));
 
         Map<?, ?> run = json(migrate(database, "--json"));
-        assertEquals(List.of("__forge_v001", "0001_account", "0002_owner"), values(run, "applied", "version"));
+        assertEquals(versions, values(run, "applied", "version"));
         assertEquals(0L, run.get("alreadyApplied"));
         assertEquals(List.of(), run.get("pending"));
         assertTrue(values(run, "applied", "appliedAt").stream()
@@ -126,22 +146,26 @@ class MigrateCommandTest {
 
         Map<?, ?> again = json(migrate(database, "--json"));
         assertEquals(List.of(), again.get("applied"));
-        assertEquals(3L, again.get("alreadyApplied"));
+        assertEquals((long) all(), again.get("alreadyApplied"));
 
         Map<?, ?> status = json(migrate(database, "--status", "--json"));
         assertEquals(List.of("ok", "migrations", "schemaChanges", "problems", "millis"), List.copyOf(status.keySet()));
-        assertEquals(List.of("unchanged", "unchanged", "unchanged"), values(status, "migrations", "state"));
+        assertEquals(Collections.nCopies(all(), "unchanged"), values(status, "migrations", "state"));
         assertEquals(values(run, "applied", "checksum"), values(status, "migrations", "appliedChecksum"));
     }
 
     @Test
     void dryRunShowsFilesAndStatementsAndChangesNothing(TestDatabase database) throws Exception {
         writeTwo();
+        long statements = 0;
+        for (Object of : values(json(migrate(database, "--dry-run", "--json")), "pending", "statements")) {
+            statements += (Long) of;
+        }
         ForgeRun run = migrate(database, "--dry-run");
         assertEquals(0, run.exitCode(), run.err());
         assertHas(
                 run.out(),
-                "Would apply 3 migrations, 5 statements:",
+                "Would apply " + all() + " migrations, " + statements + " statements:",
                 "  0001_account  2 statements  " + directory.resolve("0001_account.sql"));
         assertNothingApplied(database);
         assertEquals(0, migrate(database, "--status").exitCode());
@@ -177,8 +201,8 @@ class MigrateCommandTest {
                 """
                 0004_more  pending  #  -""",
                 "0002_owner  source missing  #  20",
-                """
-                1 unchanged, 1 drifted, 1 source missing, 2 pending, 1 unfinished.""");
+                "\n" + SystemSchemaFiles.versions().size()
+                        + " unchanged, 1 drifted, 1 source missing, 2 pending, 1 unfinished.");
         assertHas(
                 run.err(),
                 "forge: a run would be refused:",
@@ -204,7 +228,8 @@ class MigrateCommandTest {
         assertHas(
                 run.err(),
                 "0002_owner is applied, and the migrations here end at number 1: this program is older",
-                "__forge_v999 is applied, and the system's migrations here end at number 1: this program is older");
+                "__forge_v999 is applied, and the system's migrations here end at number "
+                        + SystemSchemaFiles.versions().size() + ": this program is older");
     }
 
     @Test
@@ -218,7 +243,7 @@ class MigrateCommandTest {
                 directory.resolve("0003_oops.sql") + ":3: ERROR: column \"nonsense\" does not exist",
                 "[SQLSTATE 42703]; nothing of this file was applied",
                 "\n    VALUES (2, 'ä', nonsense)\n                    ^",
-                "The 3 migrations before it are applied.");
+                "The " + all() + " migrations before it are applied.");
         assertFalse(run.err().contains("Position"), run.err());
         Map<?, ?> json = json(migrate(database, "--json"));
         assertEquals(List.of(3L), values(json, "problems", "line"));
@@ -323,7 +348,8 @@ class MigrateCommandTest {
         write("0002_slow.sql", "CREATE TABLE slow (id int); SELECT pg_sleep(60);");
         String[] arguments = {"migrate", "--url", database.url(), "--dir", directory.toString()};
         try (TestProcess process = TestProcess.start(ForgeCommand.class, arguments)) {
-            process.awaitLine(line -> line.startsWith("[2/3] 0001_account"), PATIENCE);
+            String second = "[" + (all() - 1) + "/" + all() + "] 0001_account";
+            process.awaitLine(line -> line.startsWith(second), PATIENCE);
             long signalled = System.nanoTime();
             process.sigterm();
             assertEquals(143, process.awaitExit(PATIENCE));

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class DeadServerCostTest {
 
     private static final int WAITERS = 10_000;
-    /** In its first ten seconds an outage may be a restart, and is tried seven times a second. */
+    /** In its first minute an outage may be a restart, and the address is tried ten times a second, at first twenty. */
     private static final Duration SETTLING = Duration.ofSeconds(15);
 
     private static final Duration MEASURED = Duration.ofSeconds(20);

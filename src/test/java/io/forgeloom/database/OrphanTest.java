@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.testing.Await;
+import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
@@ -106,6 +107,33 @@ class OrphanTest {
             for (Thread victim : victims) {
                 assertTrue(victim.join(SOON));
             }
+        }
+    }
+
+    @Test
+    void whileTheServerDropsConnectionsAnOrphanWaitsForSomebodyElsesSuccess(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(
+                        DatabaseConfig.builder(link.url()).poolSize(2).build());
+                Connection observer = server.connect()) {
+            Thread victim = sleeper(db);
+            awaitSleepers(observer, 1);
+            link.acceptAndDrop(true);
+            long before = link.accepted();
+            link.cut();
+            assertTrue(victim.join(SOON));
+            Thread.sleep(1_500);
+            long connects = link.accepted() - before;
+            assertTrue(connects >= 1 && connects <= 2, connects + " connects in a second and a half");
+            assertEquals(1, sleepers(observer));
+            link.heal();
+            db.withConnection(c -> c.isValid(1));
+            long begin = System.nanoTime();
+            awaitSleepers(observer, 0);
+            long millis = (System.nanoTime() - begin) / 1_000_000;
+            System.out.println("figure: " + connects + " connects for an orphan of a server that drops; ended " + millis
+                    + " ms after somebody connected");
+            assertTrue(millis < 1_000, millis + " ms");
         }
     }
 

@@ -205,7 +205,7 @@ class PoolCloseTest {
     @Test
     void aControlSessionThatIsClosedDuringAQuestionIsClosedAfterIt(TestDatabase server) throws Exception {
         ControlSession control =
-                new ControlSession(new PgConnector(PgUrl.parse("url", server.url()), "test", Map.of()));
+                new ControlSession(new PgConnector(PgUrl.parse("url", server.url()), "test", Map.of()), new HoldOff());
         CountDownLatch asking = new CountDownLatch(1);
         Semaphore answer = new Semaphore(0);
         Thread asker = Thread.ofVirtual().start(() -> {

@@ -12,6 +12,7 @@ import io.forgeloom.database.Database;
 import io.forgeloom.lock.AdvisoryLock;
 import io.forgeloom.migrate.MigrationException.Reason;
 import io.forgeloom.testing.Await;
+import io.forgeloom.testing.SystemSchemaFiles;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
@@ -54,8 +55,7 @@ class MigratorInterruptTest {
         int interrupted = 0;
         try (Database watcher = open(server)) {
             for (int i = 0; i < times; i++) {
-                server.execute("DROP TABLE IF EXISTS a, b; DROP TABLE IF EXISTS forge_system_migrations;"
-                        + " DROP FUNCTION IF EXISTS forge_validate_identifier");
+                server.execute("DROP TABLE IF EXISTS a, b; " + SystemSchemaFiles.removal());
                 AtomicReference<Throwable> thrown = new AtomicReference<>();
                 AtomicBoolean flag = new AtomicBoolean();
                 Thread.Builder kind = i % 2 == 0 ? Thread.ofVirtual() : Thread.ofPlatform();

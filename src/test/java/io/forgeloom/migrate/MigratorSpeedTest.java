@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.testing.MessageCount;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.TestServer;
 import io.forgeloom.testing.ThreadLeaks;

@@ -11,6 +11,7 @@ import io.forgeloom.error.SqlState;
 import io.forgeloom.migrate.MigrationException.Reason;
 import io.forgeloom.testing.NeedsCluster;
 import io.forgeloom.testing.PostgresCluster;
+import io.forgeloom.testing.SystemSchemaFiles;
 import io.forgeloom.testing.ThreadLeaks;
 import java.time.Duration;
 import java.util.List;
@@ -43,7 +44,9 @@ class MigratorStandbyTest {
             assertEquals(Reason.REFUSED, e.reason());
             assertEquals(SqlState.READ_ONLY, e.sqlState());
             assertTrue(e.getMessage().contains("standby"), e.getMessage());
-            assertEquals(2, migrator(db, file).build().migrate().applied().size());
+            assertEquals(
+                    SystemSchemaFiles.versionsThen("0001_m"),
+                    migrator(db, file).build().migrate().applied());
             cluster.awaitReplayed(Duration.ofSeconds(10));
             assertEquals(List.of(), there.migrate().applied());
         }

@@ -16,6 +16,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.forgeloom.database.Database;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.migrate.MigrationException.Reason;
+import io.forgeloom.testing.SystemSchemaFiles;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
@@ -56,21 +57,24 @@ class MigratorTest {
                     .build()
                     .migrate();
             assertEquals(List.of("0001_m", "0002_m", "billing/0001_m"), first.applied());
-            assertEquals(1, first.alreadyApplied());
+            assertEquals(SystemSchemaFiles.versions().size(), first.alreadyApplied());
             assertEquals(
                     "Planned Started StatementDone StatementDone Applied Started StatementDone Applied Started"
                             + " StatementDone Applied",
                     String.join(" ", events));
         }
+        List<String> rows = SystemSchemaFiles.versionsThen("0001_m").stream()
+                .map(version -> version + "|64|sha256-lf|applied|180|t|t")
+                .toList();
         assertEquals(
-                List.of("__forge_v001|64|sha256-lf|applied|180|t|t", "0001_m|64|sha256-lf|applied|180|t|t"),
+                rows,
                 rows(
                                 server,
                                 "SELECT version, length(checksum), algorithm, state, server_version / 1000,"
                                         + " duration_ms >= 0 AND applied_by = session_user,"
                                         + " applied_at BETWEEN now() - interval '1 min' AND now()"
                                         + " FROM elsewhere.forge_system_migrations ORDER BY applied_at")
-                        .subList(0, 2));
+                        .subList(0, rows.size()));
         assertEquals(
                 List.of("1"),
                 rows(
@@ -128,7 +132,8 @@ class MigratorTest {
         assertEquals("25001", e.sqlState());
         assertTrue(e.getMessage().contains("0002_m.sql:2: "), e.getMessage());
         assertTrue(e.getMessage().contains("begin the file with \"-- @transactional false\""), e.getMessage());
-        assertEquals(2, migrate(server, TABLE, LOOSE + "VACUUM a").applied().size() + 1);
+        assertEquals(
+                List.of("0002_m"), migrate(server, TABLE, LOOSE + "VACUUM a").applied());
     }
 
     @Test
@@ -152,7 +157,7 @@ class MigratorTest {
     }
 
     @Test
-    void listenerThatThrowsStopsNothing(TestDatabase server) {
+    void listenerThatThrowsStopsNothing(TestDatabase server) throws Exception {
         try (Database db = open(server)) {
             MigrationResult result = migrator(db, TABLE, LOOSE + "VACUUM a")
                     .listener(event -> {
@@ -160,7 +165,7 @@ class MigratorTest {
                     })
                     .build()
                     .migrate();
-            assertEquals(3, result.applied().size());
+            assertEquals(SystemSchemaFiles.versionsThen("0001_m", "0002_m"), result.applied());
         }
     }
 
@@ -174,18 +179,19 @@ class MigratorTest {
                         .schemaDrift(SchemaDrift.FAIL)
                         .build()
                         .migrate();
-                assertEquals(run == 0 ? List.of("__forge_v001", "0001_m") : List.of(), result.applied());
+                assertEquals(run == 0 ? SystemSchemaFiles.versionsThen("0001_m") : List.of(), result.applied());
             }
         }
-        assertEquals(
-                List.of("Odd \"Schema; äö|forge_system_migrations", "elsewhere|a"),
-                rows(
-                                server,
-                                "SELECT relnamespace::regnamespace::text::name, relname FROM pg_class WHERE relkind = 'r'"
-                                        + " AND oid >= 16384 AND relnamespace::regnamespace::text !~ 'pg_|info' ORDER BY 2 DESC")
-                        .stream()
-                        .map(line -> line.replace("\"\"", "\"").replaceFirst("^\"(.*)\"\\|", "$1|"))
-                        .toList());
+        List<String> tables = new ArrayList<>(rows(
+                        server,
+                        "SELECT relnamespace::regnamespace::text::name, relname FROM pg_class WHERE relkind = 'r'"
+                                + " AND oid >= 16384 AND relnamespace::regnamespace::text !~ 'pg_|info' ORDER BY 2 DESC")
+                .stream()
+                .map(line -> line.replace("\"\"", "\"").replaceFirst("^\"(.*)\"\\|", "$1|"))
+                .toList());
+        assertTrue(tables.contains("Odd \"Schema; äö|forge_system_migrations"), tables::toString);
+        tables.removeIf(table -> table.startsWith("Odd \"Schema; äö|forge_"));
+        assertEquals(List.of("elsewhere|a"), tables);
         assertEquals(
                 List.of("1"),
                 rows(
@@ -201,14 +207,19 @@ class MigratorTest {
                 + " INSERT INTO forge_system_migrations VALUES ('other/0001_x', '2024-01-01 00:00+00', 'abc')");
         try (Database db = open(server)) {
             Migrator migrator = migrator(db, TABLE).build();
-            assertEquals(2, migrator.status().pending().size());
+            assertEquals(
+                    SystemSchemaFiles.versionsThen("0001_m"),
+                    migrator.status().pending().stream()
+                            .map(MigrationStatus.Entry::version)
+                            .toList());
             assertEquals(
                     List.of("3"),
                     rows(
                             server,
                             "SELECT count(*) FROM pg_attribute WHERE attnum > 0 AND attrelid = 'forge_system_migrations'::regclass"),
                     "status changes nothing");
-            assertEquals(2, migrator.migrate().applied().size());
+            assertEquals(
+                    SystemSchemaFiles.versionsThen("0001_m"), migrator.migrate().applied());
             MigrationException e = assertThrows(
                     MigrationException.class,
                     () -> Migrator.builder(db.primary())
@@ -241,7 +252,8 @@ class MigratorTest {
                 // The owner of a schema needs no right on the database.
                 server.execute("SET ROLE NONE; ALTER SCHEMA elsewhere OWNER TO " + role);
                 assertEquals(
-                        2, migrator(weak, TABLE).build().migrate().applied().size());
+                        SystemSchemaFiles.versionsThen("0001_m"),
+                        migrator(weak, TABLE).build().migrate().applied());
             }
             server.execute("SET ROLE NONE; ALTER DATABASE " + server.name() + " RESET role");
         } finally {
@@ -264,7 +276,8 @@ class MigratorTest {
             });
             assertTrue(e.getMessage().contains("read"), e.getMessage());
             server.server().execute("ALTER DATABASE " + server.name() + " RESET default_transaction_read_only");
-            assertEquals(2, migrator.migrate().applied().size());
+            assertEquals(
+                    SystemSchemaFiles.versionsThen("0001_m"), migrator.migrate().applied());
         }
     }
 }

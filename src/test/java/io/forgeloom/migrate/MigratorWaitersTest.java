@@ -8,6 +8,7 @@ import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.migrate.MigrationException.Reason;
 import io.forgeloom.testing.Await;
+import io.forgeloom.testing.SystemSchemaFiles;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.TestServer;
 import io.forgeloom.testing.ThreadLeaks;
@@ -219,7 +220,9 @@ class MigratorWaitersTest {
             assertTrue(events.peek().waited().toMillis() < 600, events.toString());
             // The remedy helps.
             database.execute("SELECT pg_terminate_backend(" + pid + ", 5000)");
-            assertEquals(2, builder(db, ONE).build().migrate().applied().size());
+            assertEquals(
+                    SystemSchemaFiles.versionsThen("0001_one"),
+                    builder(db, ONE).build().migrate().applied());
         }
     }
 
@@ -233,7 +236,9 @@ class MigratorWaitersTest {
                     Reason.LOCKED,
                     assertThrows(MigrationException.class, migrator::migrate).reason());
             execute(holder, "SELECT pg_advisory_unlock(" + Migrator.LOCK.value() + ")");
-            assertEquals(2, migrator.migrate().applied().size());
+            assertEquals(
+                    SystemSchemaFiles.versionsThen("0001_one"),
+                    migrator.migrate().applied());
         }
     }
 
@@ -284,7 +289,9 @@ class MigratorWaitersTest {
             assertTrue(message.contains("pg_read_all_stats"), message);
             assertTrue(message.contains("pg_terminate_backend(" + pid + ")"), message);
             execute(holder, "SELECT pg_advisory_unlock(" + Migrator.LOCK.value() + ")");
-            assertEquals(2, builder(db, ONE).build().migrate().applied().size());
+            assertEquals(
+                    SystemSchemaFiles.versionsThen("0001_one"),
+                    builder(db, ONE).build().migrate().applied());
         } finally {
             database.execute("DROP OWNED BY " + role + "; DROP ROLE " + role);
         }

@@ -1,6 +1,7 @@
 package io.forgeloom.notify;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -80,6 +81,30 @@ class NotifyBusLoadTest {
             }
             assertEquals(sent + 1, seen);
             assertEquals(1, bus.generation());
+        }
+    }
+
+    /** To thousands of subscribers: no byte comes meanwhile, and nobody waits for one. */
+    @Test
+    void aBatchThatTakesLongToHandOnDoesNotCostTheSession(TestDatabase database) throws Exception {
+        int sent = 6_000;
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db, BusTiming.DEFAULTS.dividedBy(5), "ticks", "others")) {
+            Subscription ticks = listening(bus);
+            for (int i = 0; i < 2_000; i++) {
+                // Of two channels: then each has a ring of its own.
+                Subscription unused = bus.subscribe("ticks", "others");
+            }
+            database.execute("SELECT count(pg_notify('ticks', n::text)) FROM generate_series(1, " + sent + ") n");
+            long begun = System.nanoTime();
+            for (int i = 1; i <= sent; i++) {
+                assertInstanceOf(Notification.class, ticks.poll(PATIENCE).orElseThrow());
+            }
+            long millis = (System.nanoTime() - begun) / 1_000_000;
+            System.out.println("figure: " + sent + " notifications to 2,000 rings took " + millis + " ms");
+            // A session that was cut meanwhile is missed at once.
+            assertFalse(bus.awaitGeneration(2, Duration.ofMillis(100)));
+            assertTrue(bus.stats().isConnected());
         }
     }
 

@@ -9,12 +9,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.testing.Await;
+import io.forgeloom.testing.MessageCount;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -72,6 +74,30 @@ class NotifyBusTest {
                 assertEquals("orders 43", next(orders));
                 assertEquals(2, orders.delivered());
                 assertEquals(Optional.empty(), orders.poll(Duration.ZERO));
+            }
+        }
+    }
+
+    @Test
+    void aThousandChannelsAreListenedToAgainInOneRoundTrip(TestDatabase database) throws Exception {
+        String[] channels = new String[1_000];
+        Arrays.setAll(channels, i -> "channel " + i);
+        try (MessageCount wire = new MessageCount(database);
+                Database db = Database.open(
+                        DatabaseConfig.builder(wire.url()).poolSize(4).build());
+                NotifyBus bus = NotifyBus.of(db, channels)) {
+            connected(bus);
+            wire.take();
+            // What it takes to connect, whoever does.
+            db.primary().acquireDedicated("nothing").close();
+            List<String> connecting = wire.take();
+            database.server().execute(Listeners.TERMINATE + " AND datname = '" + database.name() + "'");
+            assertTrue(bus.awaitGeneration(2, PATIENCE));
+            List<String> all = wire.take();
+            assertEquals(connecting, all.subList(0, connecting.size()));
+            assertEquals(connecting.size() + 1, all.size(), () -> String.join("\n---\n", all));
+            for (String channel : channels) {
+                assertTrue(all.getLast().contains("LISTEN \"" + channel + "\";"), channel);
             }
         }
     }
@@ -145,7 +171,8 @@ class NotifyBusTest {
             assertEquals(2, gap.generation());
             assertTrue(gap.cause().contains("terminating connection"), gap.cause());
             assertFalse(gap.since().isAfter(Instant.now()));
-            assertTrue(bus.awaitGeneration(2, Duration.ZERO));
+            assertEquals(2, bus.generation());
+            assertTrue(bus.awaitGeneration(2, PATIENCE));
             BusStats stats = bus.stats();
             assertTrue(stats.isConnected());
             assertFalse(stats.connectedSince() == null || stats.connectedSince().isBefore(before));

@@ -11,6 +11,7 @@ import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.PostgresServer;
 import io.forgeloom.testing.ThreadLeaks;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class NotifyClusterTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final int RESTARTS = 5;
 
     @Test
     void theBusFollowsAPromotionAndHearsNothingOfTheOldPrimary() throws Exception {
@@ -61,39 +63,49 @@ class NotifyClusterTest {
     }
 
     @Test
-    void aThousandChannelsAreListenedToAgainAtOnce() throws Exception {
-        String[] channels = new String[1_000];
-        for (int i = 0; i < channels.length; i++) {
-            channels[i] = "channel " + i;
-        }
+    void aThousandChannelsAreListenedToSoonAfterARestart() throws Exception {
+        String[] channels = thousandChannels();
+        long[] millis = new long[RESTARTS];
+        long[] bare = new long[RESTARTS];
         try (PostgresCluster cluster = PostgresCluster.builder().start();
                 Database db =
                         Database.open(DatabaseConfig.builder(cluster.primary().url())
                                 .poolSize(4)
-                                .build());
-                NotifyBus bus = NotifyBus.of(db, channels)) {
-            bus.start();
-            assertTrue(bus.awaitGeneration(1, PATIENCE));
-            Subscription last = bus.subscribe(channels[999]);
-            last.take();
-            cluster.primary().restart();
-            long accepts = System.nanoTime();
-            assertTrue(bus.awaitGeneration(2, PATIENCE));
-            long waited = (System.nanoTime() - accepts) / 1_000_000;
-            assertInstanceOf(Gap.class, last.poll(PATIENCE).orElseThrow());
-            cluster.primary().execute("NOTIFY \"channel 999\", 'x'");
-            assertEquals("x", heard(last));
-            // Without the pause between two attempts.
-            bus.stop();
-            long begun = System.nanoTime();
-            bus.start();
-            assertTrue(bus.awaitGeneration(3, PATIENCE));
-            long millis = (System.nanoTime() - begun) / 1_000_000;
-            System.out.println("figure: 1,000 channels: listened to " + waited
-                    + " ms after a restarted server accepted; " + millis + " ms after a start");
-            assertTrue(millis <= 150, millis + " ms");
-            // 150 on an idle machine; with the bus's own pauses it would be up to a second.
-            assertTrue(waited <= 400, waited + " ms");
+                                .build())) {
+            for (int i = 0; i < RESTARTS; i++) {
+                // A bus for each: one that loses its session every second would wait longer each time.
+                try (NotifyBus bus = NotifyBus.of(db, channels)) {
+                    bus.start();
+                    assertTrue(bus.awaitGeneration(1, PATIENCE));
+                    Subscription last = bus.subscribe(channels[999]);
+                    last.take();
+                    cluster.primary().restart();
+                    long accepts = System.nanoTime();
+                    assertTrue(bus.awaitGeneration(2, PATIENCE));
+                    millis[i] = (System.nanoTime() - accepts) / 1_000_000;
+                    assertInstanceOf(Gap.class, last.poll(PATIENCE).orElseThrow());
+                    cluster.primary().execute("NOTIFY \"channel 999\", 'x'");
+                    assertEquals("x", heard(last));
+                    bus.stop();
+                    long begun = System.nanoTime();
+                    bus.start();
+                    assertTrue(bus.awaitGeneration(3, PATIENCE));
+                    bare[i] = (System.nanoTime() - begun) / 1_000_000;
+                }
+            }
         }
+        Arrays.sort(millis);
+        Arrays.sort(bare);
+        System.out.println("figure: 1,000 channels, listened to so many ms after a restarted server accepted: "
+                + Arrays.toString(millis) + "; without a restart: " + Arrays.toString(bare));
+        // Where others have the processors, as much more as a connect takes more; it takes some 20 ms.
+        long allowed = Math.max(150, 5 * bare[RESTARTS / 2]);
+        assertTrue(millis[RESTARTS / 2] <= allowed, Arrays.toString(millis) + ", allowed " + allowed);
+    }
+
+    private static String[] thousandChannels() {
+        String[] channels = new String[1_000];
+        Arrays.setAll(channels, i -> "channel " + i);
+        return channels;
     }
 }

@@ -89,6 +89,33 @@ class NotifyNetworkTest {
         }
     }
 
+    /** The pool's watch cuts nothing where it cannot ask the server. */
+    @Test
+    void aHalfOpenLinkIsNoticedByTheBusItself(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(2))) {
+            long lost = System.nanoTime();
+            link.blackhole(true, true);
+            Await.until("the session is cut", () -> !bus.stats().isConnected());
+            long millis = millisSince(lost);
+            System.out.println("figure: half-open link, nobody to ask: cut after " + millis + " ms");
+            assertTrue(millis <= 3_500, millis + " ms");
+        }
+    }
+
+    @Test
+    void halfAMessageIsNoticedByTheBusItself(TestDatabase database) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(2))) {
+            link.stallInsideMessage(9);
+            link.blackhole(false, true);
+            database.execute("SELECT pg_notify('orders', '" + "x".repeat(100) + "')");
+            Await.until("the session is cut", () -> !bus.stats().isConnected());
+        }
+    }
+
     // ---- how often it connects ----
 
     @Test
@@ -108,9 +135,8 @@ class NotifyNetworkTest {
                 NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(divisor))) {
             link.acceptAndDrop(true);
             long before = link.accepted();
-            // Orderly, by the server: after a reset the pool looks for what may be left of the session, on connects of
-            // its own.
-            database.server().execute(Listeners.TERMINATE + " AND datname = '" + database.name() + "'");
+            // By a reset, after which the pool, too, connects: for what may be left of the session.
+            link.cut();
             Thread.sleep(Duration.ofMinutes(1).dividedBy(divisor));
             long connects = link.accepted() - before;
             System.out.println("figure: accepted and dropped: " + connects + " connects in a minute / " + divisor);
@@ -148,6 +174,36 @@ class NotifyNetworkTest {
             System.out.println("figure: dropped after the login: " + connects + " connects in a minute / " + divisor
                     + ", generation " + bus.generation());
             assertTrue(connects >= 4 && connects <= MOST_CONNECTS, connects + " connects");
+        }
+    }
+
+    @Test
+    void aConnectUnderWayIsNotGivenUpForTheErrorOfTheOneBefore(TestDatabase database) throws Exception {
+        BusTiming usual = BusTiming.DEFAULTS;
+        // After two failures the next pause is 2 s at least.
+        BusTiming timing = new BusTiming(
+                usual.slice(),
+                usual.silence(),
+                usual.answer(),
+                usual.probeInterval(),
+                usual.watchInterval(),
+                Duration.ofSeconds(4),
+                usual.longestPause(),
+                usual.healthy());
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, timing)) {
+            link.acceptAndDrop(true);
+            long before = link.accepted();
+            database.server().execute(Listeners.TERMINATE + " AND datname = '" + database.name() + "'");
+            Await.until("two failures", () -> link.accepted() == before + 2);
+            link.heal();
+            link.delay(Duration.ofMillis(30));
+            Await.until("a connect under way", () -> link.accepted() == before + 3);
+            long begun = System.nanoTime();
+            assertTrue(bus.awaitGeneration(2, PATIENCE));
+            assertTrue(millisSince(begun) < 1_900, millisSince(begun) + " ms");
+            assertEquals(before + 3, link.accepted());
         }
     }
 

@@ -116,6 +116,11 @@ public final class FaultyLink implements TestServer, AutoCloseable {
         current().forEach(LinkedPair::reset);
     }
 
+    /** As {@link #cut()}, but only connections that lost bytes: so that the server has not to keep them for ever. */
+    public void cutLost() {
+        current().stream().filter(LinkedPair::isLost).forEach(LinkedPair::reset);
+    }
+
     /** Whether new connections are refused by the kernel, as if nobody listened. */
     public void refuse(boolean on) {
         arrivals(on ? Arrival.REFUSED : Arrival.FORWARDED);

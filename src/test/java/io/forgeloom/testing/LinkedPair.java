@@ -41,6 +41,10 @@ final class LinkedPair {
         lost = true;
     }
 
+    boolean isLost() {
+        return lost;
+    }
+
     void stallAfter(int bytes) {
         toClientLeft.set(bytes);
     }

@@ -11,6 +11,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The files of the system schema, read without the product's reader, and applied by its migrator. */
 public final class SystemSchemaFiles {
@@ -25,6 +26,18 @@ public final class SystemSchemaFiles {
                 .lines()
                 .filter(line -> !line.isBlank() && !line.startsWith("#"))
                 .toList();
+    }
+
+    /** What the history calls them, in the order in which they are applied. */
+    public static List<String> versions() throws IOException {
+        return index().stream()
+                .map(path -> path.replaceFirst(".*/(__forge_v\\d+)_[^/]*", "$1"))
+                .toList();
+    }
+
+    /** What a first run applies that has these of its own: they come after the system's. */
+    public static List<String> versionsThen(String... later) throws IOException {
+        return Stream.concat(versions().stream(), Stream.of(later)).toList();
     }
 
     /** What takes it all away again. */

@@ -3,6 +3,10 @@ package io.forgeloom.internal.pg;
 import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.TaskScope;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTimeoutException;
@@ -26,6 +30,9 @@ import org.postgresql.PGProperty;
 public final class PgConnector {
 
     private static final Driver DRIVER = new Driver();
+
+    /** Of a chain of causes, which may be cyclic. */
+    private static final int DEEPEST_CAUSE = 8;
 
     /**
      * Where sessions are opened.
@@ -171,6 +178,55 @@ public final class PgConnector {
      */
     public boolean watchable() {
         return target.ownSockets;
+    }
+
+    /**
+     * Whether a connect failed since nobody listens at the address, or since the server said that it starts or shuts down:
+     * no session began there, and an attempt soon may well succeed.
+     */
+    public static boolean foundNobody(@Nullable Throwable failure) {
+        return wasRefused(failure) || SqlState.CANNOT_CONNECT_NOW.equals(SqlState.of(failure));
+    }
+
+    private static boolean wasRefused(@Nullable Throwable failure) {
+        Throwable cause = failure;
+        for (int depth = 0; cause != null && depth < DEEPEST_CAUSE; depth++) {
+            if (cause instanceof ConnectException) {
+                return true;
+            }
+            cause = cause.getCause();
+        }
+        return false;
+    }
+
+    /**
+     * Whether nobody listens still, at any host, after a connect that failed with {@code failure}. Asks with a bare socket,
+     * for a tenth of what the driver's attempt costs; where anything else comes of it, the driver is to tell.
+     *
+     * @throws InterruptedException if this thread was interrupted
+     */
+    public boolean isStillRefused(SQLException failure, Deadline deadline) throws InterruptedException {
+        Target to = target;
+        if (!to.ownSockets || to.refusal != null || !wasRefused(failure)) {
+            return false;
+        }
+        for (String host : to.url.hosts()) {
+            int colon = host.lastIndexOf(':');
+            try (Socket socket = new Socket()) {
+                socket.connect(
+                        new InetSocketAddress(host.substring(0, colon), Integer.parseInt(host.substring(colon + 1))),
+                        Math.clamp(deadline.remaining().toMillis(), 1, Integer.MAX_VALUE));
+                return false;
+            } catch (ConnectException e) {
+                // As expected.
+            } catch (IOException | IllegalArgumentException e) {
+                if (Thread.interrupted()) {
+                    throw (InterruptedException) new InterruptedException().initCause(e);
+                }
+                return false;
+            }
+        }
+        return true;
     }
 
     private static boolean driverSeesOurSockets() {

@@ -45,6 +45,11 @@ public final class ScriptSession {
         return session.inTransaction();
     }
 
+    /** The process id of the start-up message, which is not {@code pg_backend_pid()} behind a pooler. No round trip. */
+    public int announcedPid() {
+        return session.backendPid();
+    }
+
     /** Whether a backslash is an ordinary character in {@code '…'}, as of the last answer. No round trip. */
     public boolean hasStandardStrings() {
         return "on".equals(session.reported("standard_conforming_strings"));

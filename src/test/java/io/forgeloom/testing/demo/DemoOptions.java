@@ -33,6 +33,7 @@ record DemoOptions(
             Starts a PostgreSQL 18 with two streaming replicas, moves money between accounts on hundreds of virtual
             threads through one small pool, reads on the replicas, kills one replica and has the other lag and hang,
             kills the primary half-way, starts it again, and accounts for every single transaction and read at the end.
+            Meanwhile three processes compete to lead: the leader is killed, frozen, and asked to resign.
 
               --seconds N   how long the load runs, 5 to 3600 (default 20)
               --threads N   virtual threads, 1 to 20000 (default 400)

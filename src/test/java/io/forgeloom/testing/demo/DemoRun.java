@@ -74,8 +74,15 @@ final class DemoRun {
                 Database control = Database.open(controlConfig(target))) {
             Bank bank = Bank.create(control);
             try {
-                view.ready(describe(target, control));
-                return run(events, target, control, bank);
+                if (target.cluster() == null) {
+                    view.ready(describe(target, control));
+                    return run(events, target, control, bank, null);
+                }
+                view.starting("Starting three processes that compete to lead", 1);
+                try (LeaderLoad leaders = LeaderLoad.open(control, target.url(), outage, events, options.seconds())) {
+                    view.ready(describe(target, control));
+                    return run(events, target, control, bank, leaders);
+                }
             } finally {
                 if (target.cluster() == null) {
                     drop(bank, control);
@@ -84,7 +91,7 @@ final class DemoRun {
         }
     }
 
-    private Verdict run(Events events, Target target, Database control, Bank bank)
+    private Verdict run(Events events, Target target, Database control, Bank bank, @Nullable LeaderLoad leaders)
             throws InterruptedException, SQLException {
         int late;
         long elapsed;
@@ -94,15 +101,20 @@ final class DemoRun {
         TransferLoad transfers = new TransferLoad(database, bank, outage, tally);
         ReadLoad readers = new ReadLoad(database, bank, tally, reads, target.servers());
         BusFindings notified = BusFindings.NONE;
+        LeaderFindings led = LeaderFindings.NONE;
         // The bus takes a connection for itself.
         @Nullable BusLoad bus = options.pool() == 1 ? null : new BusLoad(database, bank, tally, serviceName);
         try (database;
                 bus;
-                Display display = new Display(view, events, outage, tally, reads, database, bus, totalNanos())) {
+                Display display =
+                        new Display(view, events, outage, tally, reads, database, bus, leaders, totalNanos())) {
             if (bus != null) {
                 bus.start(options.threads() + options.readers());
             }
             outage.start();
+            if (leaders != null) {
+                leaders.start();
+            }
             transfers.start(options.threads());
             readers.start(options.readers(), options.threads());
             events.add("started " + options.threads() + " clients"
@@ -110,6 +122,9 @@ final class DemoRun {
             display.start();
             try {
                 script(events, target, database, control, reads, bus);
+                if (leaders != null) {
+                    led = leaders.stop();
+                }
                 events.add("stopping the clients");
                 late = transfers.stop(STOP_LIMIT) + readers.stop(STOP_LIMIT);
                 if (bus != null) {
@@ -145,7 +160,8 @@ final class DemoRun {
                 late,
                 database.primary().stats(),
                 read,
-                notified);
+                notified,
+                led);
         Verdict verdict = Verdict.of(findings);
         view.print(Report.of(terminal, elapsed, tally, reads, outage, findings, verdict));
         return verdict;
@@ -245,7 +261,8 @@ final class DemoRun {
             int late,
             PoolStats pool,
             ReadFindings reads,
-            BusFindings notified)
+            BusFindings notified,
+            LeaderFindings led)
             throws InterruptedException {
         long left = sessionsLeft(control);
         Reconciliation reconciliation = new Reconciliation(journals);
@@ -261,7 +278,8 @@ final class DemoRun {
                 outage.happened(),
                 outage.over(),
                 reads,
-                notified);
+                notified,
+                led);
     }
 
     private static Findings.Settled settle(

@@ -43,6 +43,11 @@ class DemoTest {
                     output.matches(
                             "(?s).*gaps that were told +[1-9].*missed by the slow one, and told +[1-9].*silent gaps +0\n.*"),
                     output);
+            assertTrue(
+                    output.matches(
+                            "(?s).*kill -9, until another one leads +[0-9].*resign, until another one leads +[0-9].*"
+                                    + "writes by earlier leaders, refused +[1-9].*writes by earlier leaders, accepted +0\n.*"),
+                    output);
             assertTrue(output.matches("(?s).*lost +0\n.*leaked +0 .*Every invariant held\\..*"), output);
         }
     }

@@ -27,6 +27,7 @@ final class Display implements AutoCloseable {
     private final ReadTally reads;
     private final Database database;
     private final @Nullable BusLoad bus;
+    private final @Nullable LeaderLoad leaders;
     private final long totalNanos;
     private final CountDownLatch closing = new CountDownLatch(1);
 
@@ -50,6 +51,7 @@ final class Display implements AutoCloseable {
             ReadTally reads,
             Database database,
             @Nullable BusLoad bus,
+            @Nullable LeaderLoad leaders,
             long totalNanos) {
         this.view = view;
         this.events = events;
@@ -58,6 +60,7 @@ final class Display implements AutoCloseable {
         this.reads = reads;
         this.database = database;
         this.bus = bus;
+        this.leaders = leaders;
         this.totalNanos = totalNanos;
     }
 
@@ -121,6 +124,7 @@ final class Display implements AutoCloseable {
                 reads(readsPerSecond),
                 bus == null ? BusFindings.NONE : bus.findings(false),
                 bus != null && bus.isConnected(),
+                leaders == null ? LeaderFindings.NONE : leaders.findings(),
                 latest);
     }
 

@@ -15,6 +15,7 @@ import io.forgeloom.database.PoolStats;
  * @param recovered whether a transaction was committed after that
  * @param reads what the readers found
  * @param bus what the subscribers found
+ * @param leader what came of the election
  */
 record Findings(
         Reconciliation.Result ids,
@@ -26,7 +27,8 @@ record Findings(
         boolean killed,
         boolean recovered,
         ReadFindings reads,
-        BusFindings bus) {
+        BusFindings bus,
+        LeaderFindings leader) {
 
     /**
      * What {@link io.forgeloom.database.Database#commitOutcome} said of the transactions with a known id.

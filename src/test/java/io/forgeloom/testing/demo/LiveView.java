@@ -89,6 +89,9 @@ final class LiveView implements View {
         if (now.bus().any()) {
             lines.add(bus(now.bus(), now.listening()));
         }
+        if (now.leader().any()) {
+            lines.addAll(leader(now.leader()));
+        }
         Text event = label("event");
         Event latest = now.latest();
         if (latest != null) {
@@ -166,6 +169,32 @@ final class LiveView implements View {
                 .add(String.format(Locale.ROOT, "sent %,d  received %,d  silent ", bus.sent(), bus.received()))
                 .add(bus.silent() == 0 ? Style.NORMAL : Style.RED, Long.toString(bus.silent()))
                 .add(Style.DIM, String.format(Locale.ROOT, "  gaps %d  lagged %,d", bus.gaps(), bus.lagged()));
+    }
+
+    private List<Text> leader(LeaderFindings leader) {
+        boolean leads = !leader.leader().isEmpty();
+        Text takeovers = label("takeovers");
+        for (LeaderFindings.Takeover takeover : leader.takeovers()) {
+            takeovers
+                    .add(Style.DIM, takeover.how() + " ")
+                    .add(
+                            takeover.happened() ? Style.NORMAL : Style.RED,
+                            takeover.happened()
+                                    ? String.format(Locale.ROOT, "%.2f s   ", takeover.nanos() / SECOND)
+                                    : "none   ");
+        }
+        return List.of(
+                label("leader")
+                        .add(leads ? Style.GREEN : Style.RED, terminal.unicode() ? "● " : "* ")
+                        .add(String.format(
+                                Locale.ROOT,
+                                "%s  term %d  writes %,d  stale writes accepted ",
+                                leads ? leader.leader() : "nobody",
+                                leader.term(),
+                                leader.writes()))
+                        .add(leader.staleAccepted() == 0 ? Style.NORMAL : Style.RED, leader.staleAccepted() + "")
+                        .add(Style.DIM, String.format(Locale.ROOT, "  refused %,d", leader.staleRefused())),
+                takeovers);
     }
 
     private Text label(String name) {

@@ -9,6 +9,7 @@ import io.forgeloom.database.ReplicaLag;
 import io.forgeloom.database.ReplicaStatus;
 import io.forgeloom.database.ReplicaStatus.State;
 import io.forgeloom.testing.demo.Events.Event;
+import io.forgeloom.testing.demo.LeaderFindings.Takeover;
 import io.forgeloom.testing.demo.Outage.ServerState;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -42,6 +43,14 @@ class LiveViewTest {
                     12_345_678, 98_765, 12_345, 678, 901, List.of(replica("replica-1"), replica("replica-2"))),
             new BusFindings(1_234_567, 12_345_678, 1_234, 123_456, 0, 0, 3),
             false,
+            new LeaderFindings(
+                    List.of(new Takeover("kill -9", 123_456_789L), new Takeover("SIGSTOP", 3_123_456_789L)),
+                    "node-4",
+                    1_234,
+                    123_456,
+                    1_234_567,
+                    0,
+                    List.of()),
             new Event(1, true, "a line\nof the log\u001b[2J, d\u00e9j\u00e0 vu \u65e5\u672c, " + "long ".repeat(40)));
 
     @ParameterizedTest

@@ -69,6 +69,17 @@ final class PlainView implements View {
                     bus.lagged(),
                     bus.silent()));
         }
+        LeaderFindings leader = now.leader();
+        if (leader.any()) {
+            line(String.format(
+                    Locale.ROOT,
+                    "          leader %s  term %d  writes %,d  stale writes refused %,d, accepted %d",
+                    leader.leader().isEmpty() ? "nobody" : leader.leader(),
+                    leader.term(),
+                    leader.writes(),
+                    leader.staleRefused(),
+                    leader.staleAccepted()));
+        }
     }
 
     private static String reads(Snapshot.Reads reads) {

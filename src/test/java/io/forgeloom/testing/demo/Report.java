@@ -44,6 +44,9 @@ final class Report {
         if (findings.bus().any()) {
             report.bus(findings.bus());
         }
+        if (findings.leader().any()) {
+            report.leader(findings.leader());
+        }
         report.connections(findings);
         report.invariants(verdict);
         return report.lines;
@@ -177,6 +180,19 @@ final class Report {
         row("gaps that were told", found.gaps(), "");
         row("missed by the slow one, and told", found.lagged(), "");
         row("silent gaps", found.silent(), "");
+    }
+
+    private void leader(LeaderFindings found) {
+        heading("Leader among 3 processes, with a lease of 3 s; times in ms");
+        for (LeaderFindings.Takeover takeover : found.takeovers()) {
+            row(
+                    takeover.how() + ", until another one leads",
+                    millis(takeover.nanos()),
+                    takeover.happened() ? "" : "never");
+        }
+        row("writes by leaders", found.writes(), "term " + found.term() + " at the end");
+        row("writes by earlier leaders, refused", found.staleRefused(), "");
+        row("writes by earlier leaders, accepted", found.staleAccepted(), "");
     }
 
     private void connections(Findings findings) {

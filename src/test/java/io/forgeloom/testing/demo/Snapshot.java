@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param reads what the readers did so far
  * @param bus what the subscribers found so far; {@link BusFindings#NONE} if there are none
  * @param listening whether the bus is connected
+ * @param leader how the election stands; {@link LeaderFindings#NONE} if there is none
  * @param latest the last event, null before the first
  */
 record Snapshot(
@@ -36,6 +37,7 @@ record Snapshot(
         Reads reads,
         BusFindings bus,
         boolean listening,
+        LeaderFindings leader,
         @Nullable Event latest) {
 
     /**

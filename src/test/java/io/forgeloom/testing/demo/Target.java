@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  */
 record Target(String url, @Nullable PostgresCluster cluster) implements AutoCloseable {
 
-    /** Beyond the pool: the control connections, the kit's own, and those that a kill leaves in doubt for a moment. */
-    private static final int OTHER_CONNECTIONS = 30;
+    /** Beyond the pool: the control connections, the nodes', the kit's own, and those that a kill leaves in doubt for a moment. */
+    private static final int OTHER_CONNECTIONS = 60;
 
     private static final int REPLICAS = 2;
 

@@ -101,7 +101,29 @@ record Verdict(List<Invariant> invariants) {
                     bus.sent(),
                     bus.received()));
         }
+        if (findings.leader().any()) {
+            all.addAll(ofLeader(findings.leader()));
+        }
         return new Verdict(List.copyOf(all));
+    }
+
+    private static List<Invariant> ofLeader(LeaderFindings leader) {
+        return List.of(
+                invariant(
+                        "one node led at a time, and another took over each time",
+                        leader.violations().isEmpty()
+                                && !leader.takeovers().isEmpty()
+                                && leader.takeovers().stream().allMatch(LeaderFindings.Takeover::happened),
+                        "takeovers: %s; violations: %s",
+                        leader.takeovers(),
+                        leader.violations()),
+                invariant(
+                        "no write of an earlier leader was accepted: 0 stale writes",
+                        leader.staleAccepted() == 0 && leader.staleRefused() > 0 && leader.writes() > 0,
+                        "accepted %,d, refused %,d, of the leaders' own %,d",
+                        leader.staleAccepted(),
+                        leader.staleRefused(),
+                        leader.writes()));
     }
 
     private static List<Invariant> ofReads(ReadFindings reads) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.database.PoolStats;
 import io.forgeloom.testing.demo.Journal.Fate;
+import io.forgeloom.testing.demo.LeaderFindings.Takeover;
 import io.forgeloom.testing.demo.Verdict.Invariant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,6 +24,8 @@ class VerdictTest {
     private static final Fault.Result KILL =
             new Fault.Result("replica-1", Fault.Kind.KILLED, 3, 0, 5_000_000, 1_000_000, 900_000_000, 700);
     private static final BusFindings BUS = new BusFindings(100, 250, 8, 40, 0, 0, 3);
+    private static final LeaderFindings LEADER =
+            new LeaderFindings(List.of(new Takeover("kill -9", 1_000_000)), "node-2", 2, 100, 10, 0, List.of());
     private static final ReadFindings READS = reads(0, 0, 0, List.of(KILL), CLOSED, 0);
 
     /** Two clients: committed, not committed, unknown, each. */
@@ -71,10 +74,12 @@ class VerdictTest {
         Reconciliation open = new Reconciliation(List.of(journal(0, Fate.COMMITTED, Fate.OPEN)));
         open.found(id(0, 0));
         assertBroken(
-                rule, Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS)));
+                rule,
+                Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER)));
         assertBroken(
                 rule,
-                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS)));
+                changed(sound ->
+                        new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER)));
     }
 
     @Test
@@ -83,7 +88,8 @@ class VerdictTest {
                 new Bank.Audit(Bank.Audit.EXPECTED_TOTAL - 1, 0), new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 2))) {
             assertBroken(
                     "no money appeared or vanished",
-                    changed(sound -> new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS)));
+                    changed(sound ->
+                            new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER)));
         }
     }
 
@@ -92,13 +98,15 @@ class VerdictTest {
         String rule = "no connection leaked";
         assertBroken(
                 rule,
-                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS)));
+                changed(sound ->
+                        new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER)));
         for (PoolStats left : List.of(
                 new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
                 new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
             assertBroken(
                     rule,
-                    changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS)));
+                    changed(sound ->
+                            new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS, LEADER)));
         }
     }
 
@@ -107,7 +115,8 @@ class VerdictTest {
         for (Findings.Settled settled : List.of(new Findings.Settled(1, 0, 0, 1), new Findings.Settled(0, 0, 1, 0))) {
             assertBroken(
                     "the outcome by transaction id agrees with the rows",
-                    changed(sound -> new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS)));
+                    changed(sound ->
+                            new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS, LEADER)));
         }
     }
 
@@ -115,7 +124,8 @@ class VerdictTest {
     void killWithoutRecoveryIsBroken() {
         assertBroken(
                 "the pool recovered from the kill: transactions committed after it",
-                changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS)));
+                changed(sound ->
+                        new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER)));
     }
 
     @Test
@@ -123,7 +133,7 @@ class VerdictTest {
         Reconciliation.Result nothing = new Reconciliation(List.of()).result();
         assertBroken(
                 "there were transactions that committed",
-                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS)));
+                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS, LEADER)));
     }
 
     @Test
@@ -169,7 +179,7 @@ class VerdictTest {
     @Test
     void runWithoutReplicasIsNotJudgedByReads() {
         Verdict verdict = changed(ReadFindings.NONE);
-        assertEquals(10, verdict.invariants().size());
+        assertEquals(12, verdict.invariants().size());
         assertEquals(List.of(), broken(verdict));
     }
 
@@ -182,8 +192,37 @@ class VerdictTest {
                 new BusFindings(100, 0, 8, 40, 0, 0, 3))) {
             assertBroken(
                     rule,
-                    changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus)));
+                    changed(sound ->
+                            new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus, LEADER)));
         }
+    }
+
+    @Test
+    void leaderThatIsNotAloneOrNotFollowedIsBroken() {
+        String rule = "one node led at a time, and another took over each time";
+        List<Takeover> taken = LEADER.takeovers();
+        Takeover never = new Takeover("resign", Takeover.NEVER);
+        for (LeaderFindings leader : List.of(
+                new LeaderFindings(taken, "node-2", 2, 100, 10, 0, List.of("two leaders")),
+                new LeaderFindings(List.of(never), "", 2, 100, 10, 0, List.of()),
+                new LeaderFindings(List.of(), "node-2", 2, 100, 10, 0, List.of()))) {
+            assertBroken(rule, led(leader));
+        }
+        assertTrue(found(led(new LeaderFindings(taken, "node-2", 2, 100, 10, 0, List.of("two leaders"))))
+                .contains("two leaders"));
+    }
+
+    @Test
+    void acceptedStaleWriteIsBroken() {
+        String rule = "no write of an earlier leader was accepted: 0 stale writes";
+        assertBroken(rule, led(new LeaderFindings(LEADER.takeovers(), "node-2", 2, 100, 10, 1, List.of())));
+        // Nor does it show anything if nobody tried.
+        assertBroken(rule, led(new LeaderFindings(LEADER.takeovers(), "node-2", 2, 100, 0, 0, List.of())));
+    }
+
+    private Verdict led(LeaderFindings leader) {
+        return changed(
+                sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader));
     }
 
     @Test
@@ -215,7 +254,8 @@ class VerdictTest {
     }
 
     private Verdict changed(ReadFindings reads) {
-        return changed(sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS));
+        return changed(
+                sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER));
     }
 
     private static Fault.Result fault(long failed, long outNanos, long backNanos, long readsAfter) {
@@ -230,7 +270,7 @@ class VerdictTest {
     }
 
     private Findings findings(List<Long> found) {
-        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS);
+        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER);
     }
 
     private Reconciliation.Result reconcile(List<Long> found) {

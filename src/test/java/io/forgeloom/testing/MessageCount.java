@@ -1,6 +1,5 @@
-package io.forgeloom.migrate;
+package io.forgeloom.testing;
 
-import io.forgeloom.testing.TestServer;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -21,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * A proxy that reads what clients say to the server: each simple query and each {@code Sync} is one round trip, with the
  * statements that were part of it. Safe for use by many threads.
  */
-final class MessageCount implements TestServer, AutoCloseable {
+public final class MessageCount implements TestServer, AutoCloseable {
 
     /** From 2^16 × 1234: a request before the start-up message, such as for TLS, which the start-up message follows. */
     private static final int REQUESTS = 1234 << 16;
@@ -32,14 +31,14 @@ final class MessageCount implements TestServer, AutoCloseable {
     private final ConcurrentLinkedQueue<Socket> sockets = new ConcurrentLinkedQueue<>();
     private final ConcurrentLinkedQueue<Thread> threads = new ConcurrentLinkedQueue<>();
 
-    MessageCount(TestServer target) throws IOException {
+    public MessageCount(TestServer target) throws IOException {
         this.target = target;
         listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         run(this::accept);
     }
 
     /** The round trips since the last call, by the beginnings of their statements. */
-    List<String> take() {
+    public List<String> take() {
         List<String> taken = new ArrayList<>();
         for (String next = roundTrips.poll(); next != null; next = roundTrips.poll()) {
             taken.add(next);
