@@ -7,6 +7,7 @@
  *   <li>{@link io.forgeloom.migrate} brings a database to where ordered, checksummed SQL files are.
  *   <li>{@link io.forgeloom.notify} multiplexes LISTEN and NOTIFY over one session that reconnects.
  *   <li>{@link io.forgeloom.leader} elects one leader for each role, and fences what an earlier one does.
+ *   <li>{@link io.forgeloom.changelog} logs row changes and lets readers follow them in commit order.
  *   <li>{@link io.forgeloom.error} is what it throws: one unchecked tree, one subclass for each decision of a caller.
  * </ul>
  *
@@ -53,6 +54,9 @@ module io.forgeloom {
 
     // LISTEN and NOTIFY for a whole process.
     exports io.forgeloom.notify;
+
+    // What was committed to which rows, in order.
+    exports io.forgeloom.changelog;
 
     // Migrations, which programs start with, and the exceptions and events of a run.
     exports io.forgeloom.migrate;

@@ -9,7 +9,8 @@ import java.util.Set;
  * changed by hand changes the hash of an object that can be named.
  *
  * <p>Left out: what belongs to an extension, and partitions, both of which come and go without a migration; the functions
- * that come with a range type; who may do what; comments; the history itself. Names are shown as the catalog deparses them under an empty search path, which
+ * that come with a range type; what tracks a table for the change log, {@code forge_track_…} and its triggers, which
+ * programs make as they start; who may do what; comments; the history itself. Names are shown as the catalog deparses them under an empty search path, which
  * whoever runs this must have set. The texts are the server's and may differ between major versions: fingerprints of two
  * of them do not compare.
  *
@@ -29,6 +30,9 @@ final class CatalogFingerprint {
             member AS MATERIALIZED (
                 SELECT d.classid, d.objid FROM pg_catalog.pg_depend AS d
                 WHERE d.deptype = 'e' OR (d.deptype = 'i' AND d.classid = CAST('pg_catalog.pg_proc' AS regclass))),
+            tracking AS MATERIALIZED (
+                SELECT f.oid FROM pg_catalog.pg_proc AS f
+                WHERE f.proname LIKE 'forge\\_track\\_%' AND f.prorettype = CAST('pg_catalog.trigger' AS regtype)),
             relation AS MATERIALIZED (
                 SELECT c.oid, s.nspname, c.relname, c.relkind, pg_catalog.concat_ws(' ', c.relkind, c.relpersistence,
                        c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.reloptions,
@@ -62,7 +66,8 @@ final class CatalogFingerprint {
                 FROM pg_catalog.pg_index AS x JOIN relation AS r ON r.oid = x.indrelid
                 UNION ALL
                 SELECT t.tgrelid, 4, t.tgname, pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid))
-                FROM pg_catalog.pg_trigger AS t JOIN relation AS r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal
+                FROM pg_catalog.pg_trigger AS t JOIN relation AS r ON r.oid = t.tgrelid
+                WHERE NOT t.tgisinternal AND t.tgfoid NOT IN (SELECT k.oid FROM tracking AS k)
                 UNION ALL
                 SELECT p.polrelid, 5, p.polname, pg_catalog.concat_ws(' ', p.polname, p.polcmd, p.polpermissive,
                        (SELECT pg_catalog.string_agg(CAST(CAST(u.role AS regrole) AS text), ',' ORDER BY u.role)
@@ -93,6 +98,7 @@ final class CatalogFingerprint {
                              FROM pg_catalog.pg_aggregate AS g WHERE g.aggfnoid = f.oid) END
                 FROM pg_catalog.pg_proc AS f JOIN scope AS s ON s.oid = f.pronamespace
                 WHERE (CAST('pg_catalog.pg_proc' AS regclass), f.oid) NOT IN (SELECT m.classid, m.objid FROM member AS m)
+                  AND f.oid NOT IN (SELECT k.oid FROM tracking AS k)
                 UNION ALL
                 SELECT s.nspname, 'type ' || pg_catalog.quote_ident(y.typname), pg_catalog.concat_ws(' ', y.typtype,
                        pg_catalog.format_type(y.typbasetype, y.typtypmod), y.typnotnull, y.typdefault,

@@ -1,0 +1,441 @@
+-- The change log: one row for each changed row of a tracked table, written by triggers in the writer's transaction.
+--
+-- Order. A row's transaction has its xid before its row has its seq, since the trigger runs after the write; and whoever
+-- changes a row after another has waited for that one's commit. So what one snapshot sees and an earlier one does not,
+-- ordered by seq, is the order of commits for each row; seq alone is not. A reader's position is a snapshot.
+--
+-- Trimming. The partitions are a ring of slots. Writers write to the one that forge_change_slot names; trimming empties
+-- another one by TRUNCATE, which leaves no dead rows and stops nobody who writes elsewhere. A row's slot says nothing of
+-- its age: a late writer may write into one that was left long ago.
+
+CREATE TABLE forge_change_log (
+    -- The cache must be 1, or a session hands out numbers that it drew before another's commit.
+    seq bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME forge_change_seq CACHE 1),
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    -- Not now(), which is when the transaction began.
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    slot smallint NOT NULL,
+    -- I, U, D, T: INSERT, UPDATE, DELETE, TRUNCATE.
+    op "char" NOT NULL,
+    -- As SQL spells it: schema.table, quoted where need be.
+    table_name text NOT NULL,
+    -- The key as text, of several columns a JSON array of texts; null in what tells of a whole statement.
+    row_id text,
+    -- The texts of a key of several columns; null for one of one column.
+    key text[],
+    -- What an UPDATE changed; null if that is not recorded.
+    changed_cols text[]
+) PARTITION BY LIST (slot);
+
+CREATE TABLE forge_change_log_0 PARTITION OF forge_change_log FOR VALUES IN (0) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_1 PARTITION OF forge_change_log FOR VALUES IN (1) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_2 PARTITION OF forge_change_log FOR VALUES IN (2) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_3 PARTITION OF forge_change_log FOR VALUES IN (3) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_4 PARTITION OF forge_change_log FOR VALUES IN (4) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_5 PARTITION OF forge_change_log FOR VALUES IN (5) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_6 PARTITION OF forge_change_log FOR VALUES IN (6) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_7 PARTITION OF forge_change_log FOR VALUES IN (7) WITH (autovacuum_enabled = off);
+
+-- To page through what is new, and to find what one transaction wrote.
+CREATE INDEX forge_change_log_by_seq ON forge_change_log (seq);
+CREATE INDEX forge_change_log_by_xid ON forge_change_log (xid, seq);
+
+COMMENT ON TABLE forge_change_log IS 'Forgeloom: the changes of tracked tables, to be read through snapshots, never by seq > last';
+
+-- Both are read by every writer, so they are sequences: no dead versions, one buffer, seen at once by whoever has an old
+-- snapshot, and no serializable transaction conflicts over them.
+CREATE SEQUENCE forge_change_slot AS smallint MINVALUE 0 MAXVALUE 7 START 0;
+COMMENT ON SEQUENCE forge_change_slot IS 'Forgeloom: last_value is the slot of forge_change_log that is written to';
+-- Twice the time, in milliseconds since 1970, until which someone sleeps and wants to be woken; odd if that is wanted
+-- even where transactions can be prepared, which a notification makes impossible.
+CREATE SEQUENCE forge_change_sleepers MINVALUE 0 START 0;
+COMMENT ON SEQUENCE forge_change_sleepers IS 'Forgeloom: until when writers ring forge_changes';
+
+-- What a reader must know of trimming. One row.
+CREATE TABLE forge_change_control (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    -- Another log, another history: positions of the one mean nothing in the other.
+    log_id text NOT NULL DEFAULT left(replace(CAST(gen_random_uuid() AS text), '-', ''), 8),
+    trims bigint NOT NULL DEFAULT 0,
+    -- Of all rows that were ever trimmed: the highest xid, and a snapshot that saw them all.
+    trimmed_xid xid8 NOT NULL DEFAULT '0',
+    trimmed pg_snapshot NOT NULL DEFAULT '1:1:',
+    -- Two snapshots of earlier runs, so that one of them is old enough to have been passed by whoever polls.
+    settled pg_snapshot NOT NULL DEFAULT '1:1:',
+    settling pg_snapshot NOT NULL DEFAULT '1:1:',
+    settling_since timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO forge_change_control DEFAULT VALUES;
+COMMENT ON TABLE forge_change_control IS 'Forgeloom: what was trimmed from forge_change_log';
+
+-- Named consumers, and holds of those who copy a table before they follow it.
+CREATE TABLE forge_change_consumers (
+    name text PRIMARY KEY,
+    position text NOT NULL,
+    -- The snapshot up to which the position has everything.
+    seen pg_snapshot NOT NULL,
+    -- Whether trimming waits for it.
+    holds boolean NOT NULL,
+    -- Whoever consumes under that name now; one that was taken over from can commit no more.
+    owner uuid NOT NULL,
+    -- When a hold ends by itself; null for a consumer.
+    expires_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50);
+COMMENT ON TABLE forge_change_consumers IS 'Forgeloom: how far the consumers of forge_change_log are';
+
+-- The columns of a table's identity: of its primary key, else of the narrowest unique index whose columns are all NOT
+-- NULL; null if there is none.
+CREATE FUNCTION forge_change_key(tracked oid) RETURNS text[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT (SELECT array_agg(a.attname::text ORDER BY k.place)
+            FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+            WHERE k.place <= i.indnkeyatts)
+    FROM pg_index AS i
+    WHERE i.indrelid = tracked AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND NOT EXISTS (
+            SELECT FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+            WHERE k.place <= i.indnkeyatts AND a.attnotnull IS NOT TRUE)
+    ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1
+$function$;
+
+-- Columns as SQL compares them. Equal values of a plain type look the same and are one row's key for everybody; of any
+-- other (numeric 1.0 and 1.00, a collation that ignores case) equality is the user's opinion, or missing, or may raise.
+CREATE FUNCTION forge_change_columns(tracked oid) RETURNS TABLE (name text, place smallint, plain boolean, settings boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $function$
+    WITH RECURSIVE base AS (
+        SELECT a.attname, a.attnum, a.attcollation, a.atttypid AS type
+        FROM pg_attribute AS a
+        -- Of a virtual column there is nothing in a transition table.
+        WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+        UNION ALL
+        SELECT b.attname, b.attnum, b.attcollation, t.typbasetype
+        FROM base AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd')
+    SELECT b.attname::text, b.attnum,
+           (t.typtype = 'e' OR t.oid = ANY ('{bool,int2,int4,int8,oid,uuid,date,time,timestamp,timestamptz,bytea,text,varchar}'::regtype[]))
+               AND coalesce((SELECT c.collisdeterministic FROM pg_collation AS c WHERE c.oid = b.attcollation), true),
+           -- Whose text the session's settings decide on.
+           NOT (t.typtype = 'e' OR t.oid = ANY ('{bool,int2,int4,int8,oid,uuid,text,varchar,bpchar,numeric}'::regtype[]))
+    FROM base AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype <> 'd'
+$function$;
+
+-- The statement that logs what one statement did to a table, as the table is now.
+CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
+AS $function$
+DECLARE
+    home text := quote_ident(current_schema());
+    target text := (SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+                    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tracked);
+    key_names text[] := forge_change_key(tracked);
+    start text := format('INSERT INTO %s.forge_change_log (slot, op, table_name, row_id, key, changed_cols) SELECT'
+        ' (SELECT s.last_value FROM %1$s.forge_change_slot AS s), ', home);
+    -- Of o, of n, and of whichever there is.
+    old_key text; new_key text; some_key text; matched text; changed text;
+BEGIN
+    IF operation = 'TRUNCATE' THEN
+        RETURN start || format('''T'', %L, NULL, NULL, NULL', target);
+    ELSIF mode = 'statement' OR key_names IS NULL THEN
+        RETURN start || format('%L, %L, NULL, NULL, NULL WHERE EXISTS (SELECT FROM %s)', left(operation, 1), target,
+            CASE operation WHEN 'DELETE' THEN 'forge_old' ELSE 'forge_new' END);
+    END IF;
+    SELECT string_agg(format('o.%I::text', k.name), ', ' ORDER BY k.place),
+           string_agg(format('n.%I::text', k.name), ', ' ORDER BY k.place),
+           string_agg(format('coalesce(n.%1$I, o.%1$I)::text', k.name), ', ' ORDER BY k.place),
+           string_agg(CASE WHEN c.plain THEN format('o.%1$I = n.%1$I', k.name)
+                      ELSE format('o.%1$I::text COLLATE "C" = n.%1$I::text COLLATE "C"', k.name) END, ' AND ' ORDER BY k.place)
+    INTO old_key, new_key, some_key, matched
+    FROM unnest(key_names) WITH ORDINALITY AS k (name, place) JOIN forge_change_columns(tracked) AS c ON c.name = k.name;
+    IF cardinality(key_names) = 1 THEN
+        old_key := old_key || ', NULL'; new_key := new_key || ', NULL'; some_key := some_key || ', NULL';
+    ELSE
+        old_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', old_key);
+        new_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', new_key);
+        some_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', some_key);
+    END IF;
+    IF operation = 'INSERT' THEN
+        RETURN start || format('''I'', %L, %s, NULL FROM forge_new AS n', target, new_key);
+    ELSIF operation = 'DELETE' THEN
+        RETURN start || format('''D'', %L, %s, NULL FROM forge_old AS o', target, old_key);
+    END IF;
+    changed := 'NULL';
+    IF columns THEN
+        SELECT format('CASE WHEN o.%1$I IS NOT NULL AND n.%1$I IS NOT NULL THEN array_remove(ARRAY[%s], NULL) END', key_names[1],
+               string_agg(format(CASE WHEN c.plain THEN 'CASE WHEN o.%1$I IS DISTINCT FROM n.%1$I THEN %1$L END'
+                                 ELSE 'CASE WHEN record_image_ne(ROW(o.%1$I), ROW(n.%1$I)) THEN %1$L END' END, c.name), ', ' ORDER BY c.place))
+        INTO changed FROM forge_change_columns(tracked) AS c;
+    END IF;
+    -- Who changes a key takes one row away and brings another.
+    RETURN start || format('CASE WHEN o.%1$I IS NULL THEN ''I'' WHEN n.%1$I IS NULL THEN ''D'' ELSE ''U'' END, %2$L, %3$s, %4$s'
+        ' FROM forge_old AS o FULL JOIN forge_new AS n ON %5$s WHERE o.%1$I IS NULL OR n.%1$I IS NULL OR record_image_ne(o.*, n.*)',
+        key_names[1], target, some_key, changed, matched);
+END
+$function$;
+
+-- The trigger function of a table. As the table was when this was written its statements are planned once; as it is later,
+-- with other columns or another name, each is made anew: that takes longer, and no write fails.
+CREATE FUNCTION forge_change_body(tracked oid, mode text, columns boolean) RETURNS text
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+AS $function$
+    SELECT format($source$
+-- forge_enable_reactivity: mode %1$s, columns %2$s
+BEGIN
+    IF TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L AND %5$s = (
+        SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
+        WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped)
+    THEN
+        IF TG_OP = 'INSERT' THEN
+            %6$s;
+        ELSIF TG_OP = 'UPDATE' THEN
+            %7$s;
+        ELSIF TG_OP = 'DELETE' THEN
+            %8$s;
+        ELSE
+            -- An xid before a seq, also where nothing had to be emptied.
+            PERFORM pg_current_xact_id();
+            %9$s;
+        END IF;
+    ELSE
+        PERFORM pg_current_xact_id();
+        EXECUTE %10$s.forge_change_sql(TG_RELID, TG_OP, %1$L, %2$L);
+    END IF;
+    -- Rings only where someone sleeps, where it cannot fail a PREPARE TRANSACTION, and where the queue has room.
+    PERFORM pg_notify('forge_changes', '') FROM %10$s.forge_change_sleepers AS w
+    WHERE w.last_value > 0 AND w.last_value / 2 > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
+      AND (w.last_value %% 2 = 1 OR current_setting('max_prepared_transactions') = '0')
+      AND pg_notification_queue_usage() < 0.5;
+    RETURN NULL;
+END
+$source$, mode, columns, c.relname, n.nspname,
+        (SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
+         WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped),
+        forge_change_sql(tracked, 'INSERT', mode, columns), forge_change_sql(tracked, 'UPDATE', mode, columns),
+        forge_change_sql(tracked, 'DELETE', mode, columns), forge_change_sql(tracked, 'TRUNCATE', mode, columns),
+        quote_ident(current_schema()))
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tracked
+$function$;
+
+-- Ends the tracking of a table; what is in the log stays. Clears away what tables left that were dropped.
+CREATE FUNCTION forge_disable_reactivity(tracked regclass) RETURNS boolean
+    LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $function$
+DECLARE
+    gone record;
+    found_any boolean := false;
+BEGIN
+    PERFORM pg_advisory_xact_lock(77306496745496);
+    FOR gone IN SELECT t.tgname FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = tracked AND p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname LIKE 'forge\_track\_%'
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', gone.tgname, tracked);
+        found_any := true;
+    END LOOP;
+    FOR gone IN SELECT p.oid::regprocedure AS name FROM pg_proc AS p
+        WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname LIKE 'forge\_track\_%'
+          AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgfoid = p.oid)
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', gone.name);
+    END LOOP;
+    RETURN found_any;
+END
+$function$;
+
+-- Tracks a table: makes its trigger function and triggers, or renews the function alone where the triggers are there,
+-- which waits for nobody. A table that is tracked as it should be is left alone. Mode row writes a row for each changed
+-- row, statement one for each statement that changed any, off is forge_disable_reactivity.
+CREATE FUNCTION forge_enable_reactivity(tracked regclass, mode text DEFAULT 'row', columns boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $function$
+DECLARE
+    home text := quote_ident(current_schema());
+    target pg_class%ROWTYPE;
+    space text;
+    problem text;
+    log_owner oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'forge_change_log'::regclass);
+    function_name text;
+    source text;
+    known text;
+    settings text := '';
+    operation text;
+BEGIN
+    IF mode = 'off' THEN
+        PERFORM forge_disable_reactivity(tracked);
+        RETURN;
+    ELSIF mode IS NULL OR columns IS NULL OR mode NOT IN ('row', 'statement') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('mode %L: it must be row, statement or off', mode);
+    END IF;
+    -- One at a time, or two would make a function each.
+    PERFORM pg_advisory_xact_lock(77306496745496);
+    SELECT c.* INTO STRICT target FROM pg_class AS c WHERE c.oid = tracked;
+    SELECT n.nspname INTO STRICT space FROM pg_namespace AS n WHERE n.oid = target.relnamespace;
+    problem := CASE
+        WHEN target.relkind NOT IN ('r', 'p') THEN 'it is no table whose rows are kept here'
+        WHEN space IN ('pg_catalog', 'information_schema') THEN 'it is a catalog of the server'
+        WHEN space = current_schema() AND target.relname LIKE 'forge\_%' THEN 'it belongs to Forgeloom'
+        WHEN target.relpersistence = 't' THEN 'it is temporary: what is written to it is of one session'
+        WHEN target.relpersistence = 'u' THEN 'it is unlogged: a crash empties it, and nobody would log that'
+        WHEN target.relispartition THEN format('it is a partition, and writes to %s are not seen there; track that one',
+            (SELECT i.inhparent::regclass FROM pg_inherits AS i WHERE i.inhrelid = tracked))
+        WHEN target.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits AS i WHERE tracked IN (i.inhparent, i.inhrelid))
+            THEN 'it takes part in inheritance: what is written to one table is seen in another'
+        WHEN mode = 'row' AND forge_change_key(tracked) IS NULL
+            THEN 'it has no primary key and no unique index on columns that are NOT NULL, so its rows cannot be named;'
+                ' add a key, or use mode statement'
+        WHEN NOT pg_has_role(current_user, log_owner, 'USAGE')
+            THEN format('%s may not act for %s, who owns the change log', quote_ident(current_user), log_owner::regrole)
+        END;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('table %s cannot be tracked: %s', tracked, problem);
+    END IF;
+    source := forge_change_body(tracked, mode, columns);
+    SELECT p.proname, p.prosrc INTO function_name, known FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = tracked AND t.tgname = 'forge_changes_truncate' AND p.pronamespace = quote_ident(current_schema())::regnamespace;
+    IF source IS NOT DISTINCT FROM known THEN
+        RETURN;
+    END IF;
+    -- An identity must look the same whatever the writer has set.
+    IF EXISTS (SELECT FROM forge_change_columns(tracked) AS c WHERE c.name = ANY (forge_change_key(tracked)) AND c.settings) THEN
+        settings := 'SET datestyle = ''ISO, YMD'' SET timezone = ''UTC'' SET intervalstyle = ''postgres'''
+            ' SET bytea_output = ''hex'' SET extra_float_digits = 1 SET lc_monetary = ''C''';
+    END IF;
+    known := coalesce(function_name, 'forge_track_' || left(replace(gen_random_uuid()::text, '-', ''), 16));
+    EXECUTE format('CREATE OR REPLACE FUNCTION %1$s.%2$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
+        ' SET search_path = %1$s, pg_temp %3$s AS %4$L', home, known, settings, source);
+    IF function_name IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE ALL ON FUNCTION %s.%I() FROM PUBLIC', home, known);
+    IF current_user <> pg_get_userbyid(log_owner) THEN
+        EXECUTE format('ALTER FUNCTION %s.%I() OWNER TO %s', home, known, log_owner::regrole);
+    END IF;
+    FOREACH operation IN ARRAY '{insert,update,delete,truncate}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s.%I()',
+            'forge_changes_' || operation, operation, tracked,
+            CASE operation WHEN 'insert' THEN 'REFERENCING NEW TABLE AS forge_new'
+                WHEN 'update' THEN 'REFERENCING OLD TABLE AS forge_old NEW TABLE AS forge_new'
+                WHEN 'delete' THEN 'REFERENCING OLD TABLE AS forge_old' ELSE '' END, home, known);
+        -- For whoever writes as replication does.
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tracked, 'forge_changes_' || operation);
+    END LOOP;
+END
+$function$;
+
+-- When the latest row of a slot was written; null if there is none. The last 1,000 by seq have it among them: two sessions
+-- that draw a seq each look at the clock a moment later.
+CREATE FUNCTION forge_change_youngest(slot integer) RETURNS timestamptz
+    LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $function$
+DECLARE
+    youngest timestamptz;
+BEGIN
+    EXECUTE format('SELECT max(l.created_at) FROM (SELECT created_at FROM forge_change_log_%s ORDER BY seq DESC LIMIT 1000) AS l', slot)
+    INTO youngest;
+    RETURN youngest;
+END
+$function$;
+
+-- Whether a slot has rows that a snapshot does not see.
+CREATE FUNCTION forge_change_unseen(slot integer, seen pg_snapshot) RETURNS boolean
+    LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $function$
+DECLARE
+    unseen boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM forge_change_log_%1$s AS l WHERE l.xid >= $1)'
+        ' OR EXISTS (SELECT FROM forge_change_log_%1$s AS l WHERE l.xid = ANY ($2))', slot)
+    INTO unseen USING pg_snapshot_xmax(seen), ARRAY(SELECT pg_snapshot_xip(seen));
+    RETURN unseen;
+END
+$function$;
+
+-- Empties at most one slot: one whose rows are all older than before, which every consumer that holds has passed, with at
+-- least keep rows in the others; and moves the writers on to an empty slot, when theirs is as old or its first row is older
+-- than turn_after. With a grace, a slot is emptied only if a snapshot of so long ago saw all of its rows. Returns how many
+-- rows went at most, by their numbers, or null where there was nothing to do, or nobody could: then refused says why.
+CREATE FUNCTION forge_trim_changes(before timestamptz, keep bigint, turn_after interval, grace interval,
+                                   OUT trimmed bigint, OUT refused text)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '200ms'
+AS $function$
+DECLARE
+    writing integer := (SELECT s.last_value FROM forge_change_slot AS s);
+    victim integer;
+    free integer;
+    youngest timestamptz;
+    oldest timestamptz;
+    settled_then pg_snapshot;
+    holder text;
+    highest xid8;
+BEGIN
+    -- What commits before a lock is had must be seen behind it.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_transaction_state', MESSAGE = 'the log is trimmed in READ COMMITTED only';
+    ELSIF NOT pg_try_advisory_xact_lock(77306496745497) THEN
+        refused := 'another trim is at work, or a consumer is just being made';
+        RETURN;
+    ELSIF NOT pg_try_advisory_xact_lock(77306496745498) THEN
+        refused := 'a table is being copied by someone who will follow it';
+        RETURN;
+    END IF;
+    DELETE FROM forge_change_consumers AS c WHERE c.name IN (
+        SELECT e.name FROM forge_change_consumers AS e WHERE e.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED);
+    UPDATE forge_change_control AS c
+    SET settled = c.settling, settling = pg_current_snapshot(), settling_since = clock_timestamp()
+    WHERE grace > interval '0' AND c.settling_since < clock_timestamp() - grace;
+
+    SELECT i.n INTO free FROM generate_series(1, 7) AS g (n), LATERAL (SELECT (writing + g.n) % 8 AS n) AS i
+    WHERE pg_relation_size(('forge_change_log_' || i.n)::regclass) = 0 ORDER BY g.n LIMIT 1;
+    youngest := forge_change_youngest(writing);
+    EXECUTE format('SELECT created_at FROM forge_change_log_%s ORDER BY seq LIMIT 1', writing) INTO oldest;
+    IF free IS NOT NULL AND (youngest < before OR oldest < clock_timestamp() - turn_after) THEN
+        PERFORM setval('forge_change_slot', free);
+        writing := free;
+    END IF;
+
+    FOR victim IN SELECT (writing + g.n) % 8 FROM generate_series(1, 7) AS g (n) LOOP
+        CONTINUE WHEN pg_relation_size(('forge_change_log_' || victim)::regclass) = 0;
+        youngest := forge_change_youngest(victim);
+        CONTINUE WHEN youngest >= before;
+        CONTINUE WHEN youngest IS NOT NULL AND keep > (
+            SELECT count(*) FROM (SELECT FROM forge_change_log AS l WHERE l.slot <> victim LIMIT keep) AS others);
+        BEGIN
+            EXECUTE format('LOCK TABLE ONLY forge_change_log_%s IN ACCESS EXCLUSIVE MODE NOWAIT', victim);
+            -- Nobody has an open transaction with rows in there now, and a late writer may have brought some until now.
+            youngest := forge_change_youngest(victim);
+            CONTINUE WHEN youngest >= before;
+            settled_then := CASE WHEN grace > interval '0' THEN (SELECT c.settled FROM forge_change_control AS c) ELSE pg_current_snapshot() END;
+            SELECT h.name INTO holder
+            FROM (SELECT NULL AS name, settled_then AS seen
+                  UNION ALL
+                  SELECT c.name, c.seen FROM forge_change_consumers AS c
+                  WHERE c.holds AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())) AS h
+            WHERE forge_change_unseen(victim, h.seen) LIMIT 1;
+            IF FOUND THEN
+                refused := coalesce('consumer ' || quote_ident(holder) || ' has not passed slot ' || victim,
+                                    'slot ' || victim || ' has rows that were committed a moment ago');
+                CONTINUE;
+            END IF;
+            EXECUTE format('SELECT max(l.xid), max(l.seq) - min(l.seq) + 1 FROM forge_change_log_%s AS l', victim) INTO highest, trimmed;
+            UPDATE forge_change_control AS c SET trims = c.trims + 1, trimmed = settled_then,
+                trimmed_xid = greatest(c.trimmed_xid, highest);
+            EXECUTE format('TRUNCATE ONLY forge_change_log_%s', victim);
+            refused := NULL;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            refused := 'slot ' || victim || ' is in use by ' || coalesce((
+                SELECT string_agg(format('pid %s (%s, %s)', l.pid, coalesce(a.application_name, 'prepared transaction'), l.mode), ', ')
+                FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+                WHERE l.relation = ('forge_change_log_' || victim)::regclass AND l.pid IS DISTINCT FROM pg_backend_pid()), 'someone who has just left');
+        END;
+    END LOOP;
+END
+$function$;
+
+-- They write: who may call them is said in grants.sql.
+REVOKE ALL ON FUNCTION forge_enable_reactivity(regclass, text, boolean), forge_disable_reactivity(regclass),
+    forge_trim_changes(timestamptz, bigint, interval, interval) FROM PUBLIC;

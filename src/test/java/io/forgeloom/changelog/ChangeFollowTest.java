@@ -1,0 +1,239 @@
+package io.forgeloom.changelog;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.error.DatabaseException;
+import io.forgeloom.notify.NotifyBus;
+import io.forgeloom.testing.Await;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.WithDatabase;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Waiting, waking, the seam behind a copy, and consumers that commit. */
+@WithDatabase
+@Timeout(60)
+class ChangeFollowTest {
+
+    private static final FollowOptions RINGING = FollowOptions.builder()
+            .ringAlways(true)
+            .pollInterval(Duration.ofSeconds(20))
+            .build();
+
+    private static ChangeLogFixture tracked(TestDatabase server) throws Exception {
+        ChangeLogFixture fixture = new ChangeLogFixture(server);
+        fixture.execute("CREATE TABLE t (id int PRIMARY KEY, a bigint)");
+        fixture.log.track("t", TrackOptions.DEFAULTS);
+        return fixture;
+    }
+
+    private static boolean armed(ChangeLogFixture fixture) throws Exception {
+        return !fixture.column("SELECT last_value FROM forge_change_sleepers").equals(List.of("0"));
+    }
+
+    private static List<Long> seqs(Optional<ChangeElement> element) {
+        return ((Batch) element.orElseThrow())
+                .rows().stream().map(ChangeRow::seq).toList();
+    }
+
+    @Test
+    void aCommitWakesAFollowerThatSleepsAndNobodyRingsForOneThatDoesNot(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server);
+                ChangeFollower follower = fixture.log.follow(fixture.log.now(), RINGING);
+                NotifyBus ear = NotifyBus.of(fixture.database, "forge_changes")) {
+            fixture.bus.start();
+            ear.start();
+            assertTrue(fixture.bus.awaitGeneration(1, Duration.ofSeconds(10)));
+            assertTrue(ear.awaitGeneration(1, Duration.ofSeconds(10)));
+            fixture.execute("INSERT INTO t VALUES (1)");
+            assertEquals(List.of(1L), seqs(follower.poll(Duration.ZERO)));
+            assertEquals(0, ear.stats().received(), "nobody slept");
+            for (int i = 2; i < 7; i++) {
+                CompletableFuture<Optional<ChangeElement>> next = CompletableFuture.supplyAsync(() -> {
+                    try {
+                        return follower.poll(Duration.ofSeconds(15));
+                    } catch (InterruptedException e) {
+                        throw new IllegalStateException(e);
+                    }
+                });
+                Await.until("the follower sleeps", () -> armed(fixture));
+                Thread.sleep(50);
+                long before = System.nanoTime();
+                fixture.execute("INSERT INTO t VALUES (" + i + ")");
+                assertEquals(List.of((long) i), seqs(next.get(10, TimeUnit.SECONDS)));
+                assertTrue(System.nanoTime() - before < 1_000_000_000L, "woken, not found by a look");
+            }
+            assertTrue(ear.stats().received() > 0);
+        }
+    }
+
+    /** The server of the tests can prepare transactions, so nobody may ring. */
+    @Test
+    void aFollowerThatSleepsFailsNoPrepareTransaction(TestDatabase server) throws Exception {
+        FollowOptions silent =
+                FollowOptions.builder().pollInterval(Duration.ofMillis(200)).build();
+        try (ChangeLogFixture fixture = tracked(server);
+                ChangeFollower follower = fixture.log.follow(fixture.log.now(), silent)) {
+            fixture.bus.start();
+            assertEquals(Optional.empty(), follower.poll(Duration.ofMillis(300)));
+            String name = "'" + server.name() + "'";
+            fixture.execute(
+                    "BEGIN", "INSERT INTO t VALUES (1)", "PREPARE TRANSACTION " + name, "COMMIT PREPARED " + name);
+            assertEquals(List.of(1L), seqs(follower.poll(Duration.ofSeconds(10))));
+        }
+    }
+
+    @Test
+    void closingFreesWhoeverWaits(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            ChangeFollower follower = fixture.log.follow(fixture.log.now(), RINGING);
+            CompletableFuture<ChangeElement> next = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return follower.take();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException("interrupted", e);
+                }
+            });
+            Await.until("the follower sleeps", () -> armed(fixture));
+            follower.close();
+            ExecutionException ended = assertThrows(ExecutionException.class, () -> next.get(10, TimeUnit.SECONDS));
+            assertEquals(
+                    "the follower is closed, or its bus",
+                    String.valueOf(ended.getCause().getMessage()));
+        }
+    }
+
+    @Test
+    void copiesAndWhatFollowsMakeTheTableWithoutGapOrOverlap(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = new ChangeLogFixture(server)) {
+            fixture.execute(RandomWriter.table(20).toArray(String[]::new));
+            fixture.log.track("t", TrackOptions.DEFAULTS);
+            AtomicBoolean stop = new AtomicBoolean();
+            ChangeTruth truth = new ChangeTruth();
+            List<Thread> writers = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                Connection connection = server.connect();
+                int seed = i;
+                writers.add(Thread.ofVirtual()
+                        .start(() -> new RandomWriter(
+                                        connection, "elsewhere.forge_change_log", truth, stop, seed, 20, true)
+                                .run()));
+            }
+            List<ChangeSeam<Map<String, Long>>> seams = new ArrayList<>();
+            for (int i = 0; i < 20; i++) {
+                seams.add(fixture.log.snapshotThenFollow(FollowOptions.DEFAULTS, connection -> {
+                    Map<String, Long> copy = new HashMap<>();
+                    try (Statement statement = connection.createStatement();
+                            ResultSet row = statement.executeQuery("SELECT id, n FROM t")) {
+                        while (row.next()) {
+                            copy.put(row.getString(1), row.getLong(2));
+                        }
+                    }
+                    return copy;
+                }));
+            }
+            stop.set(true);
+            for (Thread writer : writers) {
+                writer.join();
+            }
+            Map<String, Long> table = new HashMap<>();
+            for (String line : fixture.column("SELECT id || ' ' || n FROM t")) {
+                table.put(line.split(" ")[0], Long.parseLong(line.split(" ")[1]));
+            }
+            assertEquals(List.of("20"), fixture.column("SELECT count(*) FROM forge_change_consumers"));
+            for (ChangeSeam<Map<String, Long>> seam : seams) {
+                // Each row of the log is one version more: a row too many or too few is seen.
+                for (Optional<ChangeElement> next = seam.follower().poll(Duration.ZERO);
+                        next.isPresent();
+                        next = seam.follower().poll(Duration.ZERO)) {
+                    ((Batch) next.get())
+                            .rows()
+                            .forEach(row -> seam.copy().merge(String.valueOf(row.rowId()), 1L, Long::sum));
+                }
+                assertEquals(table, seam.copy());
+                seam.close();
+            }
+            assertEquals(List.of("0"), fixture.column("SELECT count(*) FROM forge_change_consumers"));
+        }
+    }
+
+    @Test
+    void nothingIsTrimmedFromBeforeACopyUntilItsFollowerHasCaughtUp(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            Instant late = Instant.parse("2999-01-01T00:00:00Z");
+            try (ChangeSeam<TrimResult> seam = fixture.log.snapshotThenFollow(FollowOptions.DEFAULTS, connection -> {
+                fixture.execute("INSERT INTO t SELECT generate_series(1, 2000)");
+                return fixture.log.trim(late);
+            })) {
+                assertEquals(
+                        List.of("a table is being copied by someone who will follow it"),
+                        seam.copy().refused());
+                fixture.log.trim(late);
+                fixture.execute("INSERT INTO t SELECT generate_series(2001, 4000)");
+                assertTrue(fixture.log.trim(late).refused().getFirst().startsWith("consumer \"~"));
+                assertEquals(4000, seqs(seam.follower().poll(Duration.ZERO)).size());
+                assertEquals(Optional.empty(), seam.follower().poll(Duration.ZERO));
+                assertEquals(2000, fixture.log.trim(late).rows());
+            }
+            assertThrows(
+                    DatabaseException.class,
+                    () -> fixture.log.snapshotThenFollow(FollowOptions.DEFAULTS, connection -> {
+                        connection.createStatement().execute("DELETE FROM t");
+                        return 1;
+                    }));
+            assertEquals(List.of("0"), fixture.column("SELECT count(*) FROM forge_change_consumers"));
+        }
+    }
+
+    @Test
+    void whatAConsumerDoesIsDoneOnceAndWhoWasTakenOverFromCommitsNoMore(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            ChangeConsumer first = fixture.log.consumer("copier", ConsumerOptions.DEFAULTS);
+            fixture.execute("CREATE TABLE effect (seq bigint)", "INSERT INTO t SELECT generate_series(1, 100)");
+            for (int i = 0; i < 25; i++) {
+                ChangeConsumer consumer = fixture.log.consumer("copier", ConsumerOptions.DEFAULTS);
+                try (ChangeDrain drain = consumer.drain(
+                                FollowOptions.builder().batchSize(10).build());
+                        Connection connection = server.connect();
+                        Statement statement = connection.createStatement()) {
+                    Optional<ChangeElement> next = drain.next();
+                    if (next.isEmpty()) {
+                        break;
+                    }
+                    connection.setAutoCommit(false);
+                    for (ChangeRow row : ((Batch) next.get()).rows()) {
+                        statement.execute("INSERT INTO effect VALUES (" + row.seq() + ")");
+                    }
+                    consumer.commit(connection, drain.position());
+                    if (i % 2 == 0) {
+                        // It dies.
+                        connection.rollback();
+                    } else {
+                        connection.commit();
+                    }
+                    assertThrows(ConsumerTakenOverException.class, () -> first.commit(connection, first.position()));
+                }
+            }
+            assertEquals(
+                    List.of("100 100"), fixture.column("SELECT count(*) || ' ' || count(DISTINCT seq) FROM effect"));
+            assertTrue(fixture.log.dropConsumer("copier"));
+            assertThrows(ConsumerTakenOverException.class, first::position);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+package io.forgeloom.changelog;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.forgeloom.changelog.ConsumerOptions.WhenBehind;
+import io.forgeloom.testing.TestDatabase;
+import io.forgeloom.testing.WithDatabase;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What goes, what stays, and who is told. */
+@WithDatabase
+@Timeout(60)
+class ChangeTrimTest {
+
+    private static ChangeLogFixture tracked(TestDatabase server) throws Exception {
+        ChangeLogFixture fixture = new ChangeLogFixture(server);
+        fixture.execute("CREATE TABLE t (id int PRIMARY KEY, a int)");
+        fixture.log.track("t", TrackOptions.DEFAULTS);
+        return fixture;
+    }
+
+    private static void insert(ChangeLogFixture fixture, int from, int to) throws Exception {
+        fixture.execute("INSERT INTO t SELECT generate_series(" + from + ", " + to + ")");
+    }
+
+    private static Instant now(ChangeLogFixture fixture) throws Exception {
+        return Instant.parse(fixture.column(
+                        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+                .getFirst());
+    }
+
+    private static Resync.Cause refused(ChangeLogFixture fixture, ChangePosition position) {
+        try (ChangeDrain drain = fixture.log.drain(position)) {
+            Resync first = assertInstanceOf(Resync.class, drain.next().orElseThrow());
+            assertEquals(first, drain.next().orElseThrow(), "once refused is refused for good");
+            return first.cause();
+        }
+    }
+
+    @Test
+    void onlyWhatIsBeforeTheCutoffGoesAndAThousandRowsStay(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            assertEquals(OptionalLong.empty(), fixture.log.minSeq());
+            assertEquals(OptionalLong.empty(), fixture.log.maxSeq());
+            ChangePosition early = fixture.log.now();
+            insert(fixture, 1, 1500);
+            ChangePosition seen = fixture.log.now();
+            Instant between = now(fixture);
+            assertEquals(new TrimResult(0, List.of()), fixture.log.trim(between), "fewer than 1,000 would be left");
+            insert(fixture, 1501, 2400);
+            assertEquals(0, fixture.log.trim(between.minusSeconds(3600)).rows());
+            insert(fixture, 2401, 2600);
+            assertEquals(1, fixture.log.minSeq().orElseThrow());
+            assertEquals(new TrimResult(1500, List.of()), fixture.log.trim(between));
+            assertEquals(1501, fixture.log.minSeq().orElseThrow());
+            assertEquals(2600, fixture.log.maxSeq().orElseThrow());
+            assertEquals(1100, fixture.rows(seen).size());
+            assertEquals(Resync.Cause.TRIMMED, refused(fixture, early));
+            assertEquals(1100, fixture.rows(fixture.log.start()).size());
+            assertEquals(new TrimResult(0, List.of()), fixture.log.trim(now(fixture)));
+        }
+    }
+
+    @Test
+    void aConsumerHoldsBackOrIsToldToStartAnew(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            ChangeConsumer holder = fixture.log.consumer("holder", ConsumerOptions.DEFAULTS);
+            ChangeConsumer evicted = fixture.log.consumer("evicted", new ConsumerOptions(WhenBehind.EVICT, null));
+            insert(fixture, 1, 100);
+            Instant cut = now(fixture);
+            fixture.log.trim(cut);
+            insert(fixture, 101, 1200);
+            assertEquals(
+                    List.of("consumer holder has not passed slot 0"),
+                    fixture.log.trim(cut).refused());
+            assertEquals(1200, holder.lag().rows());
+            assertTrue(holder.lag().age().toMillis() >= 0);
+            try (ChangeDrain drain = holder.drain(FollowOptions.DEFAULTS);
+                    Connection connection = server.connect()) {
+                drain.next().orElseThrow();
+                holder.commit(connection, drain.position());
+            }
+            assertEquals(0, holder.lag().rows());
+            assertEquals(100, fixture.log.trim(cut).rows());
+            assertEquals(Resync.Cause.TRIMMED, refused(fixture, evicted.position()));
+            assertEquals(0, fixture.rows(holder.position()).size());
+        }
+    }
+
+    @Test
+    void whoeverUsesASlotIsNamedAndNobodyWaits(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server);
+                Connection late = server.connect();
+                Statement statement = late.createStatement()) {
+            late.setAutoCommit(false);
+            statement.execute("INSERT INTO t VALUES (0)");
+            insert(fixture, 1, 1000);
+            Instant cut = now(fixture);
+            assertEquals(List.of(), fixture.log.trim(cut).refused(), "writers turn to another slot first");
+            insert(fixture, 1001, 2100);
+            ChangePosition before = fixture.log.now();
+            List<String> refused = fixture.log.trim(cut).refused();
+            assertTrue(refused.getFirst().startsWith("slot 0 is in use by pid "), refused.toString());
+            late.commit();
+            assertEquals(1, fixture.rows(before).size());
+            assertEquals(1001, fixture.log.trim(now(fixture)).rows());
+            assertEquals(Resync.Cause.TRIMMED, refused(fixture, before), "the late row was not seen");
+        }
+    }
+
+    /** Many trims, with a writer that stays open for half of them, and rows that are rolled back. */
+    @Test
+    void whoPollsIsNeverToldToStartAnewAndWhoMissesRowsAlwaysIs(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server);
+                Connection open = server.connect();
+                Statement statement = open.createStatement();
+                Connection other = server.connect();
+                Statement write = other.createStatement()) {
+            open.setAutoCommit(false);
+            statement.execute("INSERT INTO t VALUES (-1)");
+            ChangePosition polled = fixture.log.now();
+            int rows = 0;
+            for (int trims = 1; trims <= 40; trims++) {
+                // What comes now is in another slot than what is open.
+                write.execute("SELECT setval('forge_change_slot', 1 + last_value % 7) FROM forge_change_slot");
+                ChangePosition missed = fixture.log.now();
+                other.setAutoCommit(false);
+                write.execute("INSERT INTO t VALUES (" + trims + ")");
+                if (trims % 10 == 0) {
+                    other.rollback();
+                } else {
+                    other.commit();
+                }
+                other.setAutoCommit(true);
+                List<ChangeRow> got = fixture.rows(polled);
+                rows += got.size();
+                polled = got.isEmpty() ? polled : got.getLast().position();
+                if (trims == 20) {
+                    open.commit();
+                    assertEquals(1, fixture.rows(polled).size());
+                    polled = fixture.log.now();
+                }
+                for (int slot = 0; slot < 8; slot++) {
+                    write.execute("SELECT forge_trim_changes(clock_timestamp(), 0, NULL, '0')");
+                }
+                assertEquals(List.of(), fixture.rows(polled));
+                if (trims % 10 != 0) {
+                    assertEquals(Resync.Cause.TRIMMED, refused(fixture, missed));
+                }
+            }
+            assertEquals(36, rows);
+        }
+    }
+
+    @Test
+    void whatWasCommittedAMomentAgoStaysHoweverOldItIs(TestDatabase server) throws Exception {
+        Duration retention = Duration.ofMillis(300);
+        try (ChangeLogFixture fixture = tracked(server);
+                Connection late = server.connect();
+                Statement statement = late.createStatement()) {
+            insert(fixture, 5000, 5000);
+            late.setAutoCommit(false);
+            statement.execute("INSERT INTO t VALUES (0)");
+            Thread.sleep(400);
+            // Turns the writers away.
+            assertEquals(new TrimResult(0, List.of()), fixture.log.compact(retention));
+            insert(fixture, 1, 1100);
+            ChangePosition polled = fixture.log.now();
+            Thread.sleep(10);
+            assertTrue(fixture.log.compact(retention).refused().getFirst().startsWith("slot 0 is in use by pid "));
+            late.commit();
+            Thread.sleep(10);
+            assertEquals(
+                    List.of("slot 0 has rows that were committed a moment ago"),
+                    fixture.log.compact(retention).refused());
+            assertEquals(1, fixture.rows(polled).size());
+            Thread.sleep(10);
+            assertEquals(new TrimResult(2, List.of()), fixture.log.compact(retention));
+        }
+    }
+}
