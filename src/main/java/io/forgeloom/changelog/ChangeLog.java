@@ -306,7 +306,8 @@ public final class ChangeLog {
 
     /**
      * Takes out what was logged before {@code before}, a slot at a time: what shares one with younger rows stays, and so do
-     * 1,000 rows, and what a consumer that holds has not passed. A reader that has not seen what went is told so.
+     * 1,000 rows, and what a consumer that holds has not passed. A reader that has not seen what went is told so, and one
+     * of which that is not certain, because a transaction ended between its last look and this, of whatever database.
      */
     public TrimResult trim(Instant before) {
         return trim("CAST(? AS timestamptz)", before.toString(), null, Duration.ZERO);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.changelog.ConsumerOptions.WhenBehind;
+import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.WithDatabase;
 import java.sql.Connection;
@@ -117,10 +118,17 @@ class ChangeTrimTest {
         }
     }
 
-    /** Many trims, with a writer that stays open for half of them, and rows that are rolled back. */
+    /**
+     * Many trims, with a writer that stays open for half of them, and rows that are rolled back. On a cluster of its own
+     * without autovacuum: without a grace, whoever ran at the poll and has ended at the trim counts as one that may have
+     * been missed, in whatever database.
+     */
     @Test
-    void whoPollsIsNeverToldToStartAnewAndWhoMissesRowsAlwaysIs(TestDatabase server) throws Exception {
-        try (ChangeLogFixture fixture = tracked(server);
+    void whoPollsIsNeverToldToStartAnewAndWhoMissesRowsAlwaysIs() throws Exception {
+        try (PostgresCluster cluster =
+                        PostgresCluster.builder().setting("autovacuum", "off").start();
+                TestDatabase server = TestDatabase.on(cluster.primary());
+                ChangeLogFixture fixture = tracked(server);
                 Connection open = server.connect();
                 Statement statement = open.createStatement();
                 Connection other = server.connect();

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.SystemSchemaFiles;
 import io.forgeloom.testing.TestDatabase;
@@ -164,9 +165,10 @@ class MigrateCommandTest {
         ForgeRun run = migrate(database, "--dry-run");
         assertEquals(0, run.exitCode(), run.err());
         assertHas(
-                run.out(),
+                // As wide as the column is for Forgeloom's own.
+                run.out().replaceAll("statements +", "statements "),
                 "Would apply " + all() + " migrations, " + statements + " statements:",
-                "  0001_account  2 statements  " + directory.resolve("0001_account.sql"));
+                "  0001_account  2 statements " + directory.resolve("0001_account.sql"));
         assertNothingApplied(database);
         assertEquals(0, migrate(database, "--status").exitCode());
         assertNothingApplied(database);
@@ -350,6 +352,12 @@ class MigrateCommandTest {
         try (TestProcess process = TestProcess.start(ForgeCommand.class, arguments)) {
             String second = "[" + (all() - 1) + "/" + all() + "] 0001_account";
             process.awaitLine(line -> line.startsWith(second), PATIENCE);
+            Await.until(
+                    "the second file runs",
+                    () -> !database.query(
+                                    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <>"
+                                            + " pg_backend_pid() AND state = 'active'")
+                            .equals("0"));
             long signalled = System.nanoTime();
             process.sigterm();
             assertEquals(143, process.awaitExit(PATIENCE));
