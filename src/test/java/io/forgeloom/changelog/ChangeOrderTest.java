@@ -29,7 +29,7 @@ class ChangeOrderTest {
     private static final int WRITERS = 8;
 
     /** Some seconds' worth. */
-    private static final int COMMITTED = 3000;
+    private static final int COMMITTED = 1500;
 
     @Test
     void nothingIsLostDuplicatedOrInvertedAndTheSameLoadBreaksTheOtherReaders(TestDatabase server) throws Exception {

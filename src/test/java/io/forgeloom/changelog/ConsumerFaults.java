@@ -11,7 +11,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Random;
 
 /** Some {@link ConsumerNode}s, and what is done to them. Confined to one thread. */
 final class ConsumerFaults implements AutoCloseable {
@@ -22,14 +21,12 @@ final class ConsumerFaults implements AutoCloseable {
     private static final Duration END_LIMIT = Duration.ofMinutes(30);
 
     private final TestServer server;
-    private final Random random;
     private final Map<String, TestProcess> nodes = new LinkedHashMap<>();
     private String start = "";
     private String away = "";
 
-    ConsumerFaults(TestServer server, Random random) {
+    ConsumerFaults(TestServer server) {
         this.server = server;
-        this.random = random;
     }
 
     void start(int count, ChangePosition from) throws InterruptedException {
@@ -66,18 +63,18 @@ final class ConsumerFaults implements AutoCloseable {
             return false;
         }
         try (TestProcess node = nodes.get(name)) {
-            int kind = number % 3;
-            if (kind == 0) {
+            int kind = number % 5;
+            if (kind == 3) {
                 // Two of one name: who was there first cannot commit, and leaves.
                 nodes.put(name, node(name));
                 awaitReady(nodes.get(name));
                 assertEquals(ConsumerNode.TAKEN_OVER, node.awaitExit(LIMIT));
             } else {
-                if (kind == 1 || forLong || random.nextBoolean()) {
-                    node.sigkill();
-                } else {
+                if (kind == 4) {
                     node.sigterm();
                     int unused = node.awaitExit(LIMIT);
+                } else {
+                    node.sigkill();
                 }
                 if (forLong) {
                     away = name;

@@ -24,7 +24,7 @@ interface Reading {
         for (int before = -1; before < delivered.size(); ) {
             before = delivered.size();
             // Ours now and then gives up on purpose.
-            for (int look = 0; look < 20; look++) {
+            for (int look = 0; look < 12; look++) {
                 look(delivered);
             }
         }
