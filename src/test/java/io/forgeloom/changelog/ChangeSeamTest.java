@@ -84,7 +84,7 @@ class ChangeSeamTest {
         return fixture.column("SELECT name FROM forge_change_consumers");
     }
 
-    private static Map<String, Long> copy(Connection connection) throws SQLException {
+    static Map<String, Long> copy(Connection connection) throws SQLException {
         Map<String, Long> copy = new HashMap<>();
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("SELECT id, n FROM t")) {
@@ -96,7 +96,7 @@ class ChangeSeamTest {
     }
 
     /** Each update is one more: with a row of the log too many or too few the copy is another one, or cannot be made. */
-    private static void apply(ChangeSeam<Map<String, Long>> seam, int batches) throws InterruptedException {
+    static void apply(ChangeSeam<Map<String, Long>> seam, int batches) throws InterruptedException {
         Map<String, Long> copy = seam.copy();
         for (int i = 0; i < batches; i++) {
             Optional<ChangeElement> next = seam.follower().poll(Duration.ZERO);
