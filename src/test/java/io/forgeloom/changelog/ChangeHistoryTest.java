@@ -50,7 +50,7 @@ class ChangeHistoryTest {
     @WithDatabase
     @Timeout(14_400)
     void consumersThatAreKilledOftenGetEachOfAMillionRowsOnceAndInOrder(TestDatabase server) throws Exception {
-        run(server, LONG_ROWS, 15, 4_000, 4, 60);
+        run(server, LONG_ROWS, 15, 4_000, 4, 27);
     }
 
     /** Where nothing can be prepared, writers ring. */
@@ -62,7 +62,7 @@ class ChangeHistoryTest {
                         .setting("max_prepared_transactions", "0")
                         .start();
                 TestDatabase server = TestDatabase.on(cluster.primary())) {
-            run(server, LONG_ROWS, 15, 4_000, 4, 60);
+            run(server, LONG_ROWS, 15, 4_000, 4, 27);
         }
     }
 
