@@ -182,6 +182,7 @@ public final class ChangeLog {
                 ResultSet row = statement.executeQuery()) {
             row.next();
             LogHead head = LogHead.of(row);
+            LogReader.flush(connection, sql);
             return new ChangePosition(head.epoch(), head.trims(), head.snapshot(), null, row.getLong(6), 0);
         }
     }
@@ -191,6 +192,7 @@ public final class ChangeLog {
         LogSql sql = sql();
         return database.withConnection(connection -> {
             LogHead head = LogReader.head(connection, sql);
+            LogReader.flush(connection, sql);
             return new ChangePosition(head.epoch(), head.trims(), Snapshot.NOTHING, head.snapshot(), 0, 0);
         });
     }

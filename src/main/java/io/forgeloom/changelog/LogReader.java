@@ -86,6 +86,7 @@ final class LogReader {
             if (refusal != null || head.snapshot().seesAs(from.previous())) {
                 return refusal;
             }
+            flush(connection, sql);
             trimsOfCurrent = head.trims();
             current = head.snapshot();
             from = from.towards(current);
@@ -127,6 +128,17 @@ final class LogReader {
             connection.commit();
             connection.setAutoCommit(true);
             return done;
+        }
+    }
+
+    /**
+     * Called once a snapshot was taken and before anybody relies on it. A transaction that is rolled back, or commits without
+     * waiting for the disk, has ended before that is on disk: if a crash came between, its xid would be given again, to
+     * one that the snapshot takes for ended.
+     */
+    static void flush(Connection connection, LogSql sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql.flush);
         }
     }
 

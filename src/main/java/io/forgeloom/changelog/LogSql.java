@@ -39,6 +39,9 @@ final class LogSql {
     /** As {@link #head}, and the highest number that the snapshot sees. */
     final String headAndFloor;
 
+    /** Sees to it that all that was in the server's log before is on disk; writes to it only if something was not. */
+    final String flush;
+
     /** Of transactions that had begun at the last snapshot: xids, xids from and to, up to, snapshot, above, up to. */
     final String early;
 
@@ -100,6 +103,10 @@ final class LogSql {
                 """);
         headAndFloor =
                 head.replace("AS xid))", "AS xid)), (SELECT COALESCE(pg_catalog.max(l.seq), 0) FROM " + log + " AS l)");
+        flush = """
+                SELECT pg_catalog.pg_logical_emit_message(false, 'forgeloom', '', true)
+                WHERE pg_catalog.pg_current_wal_flush_lsn() < pg_catalog.pg_current_wal_insert_lsn()
+                """;
         // Each of them has its rows in one place of the index; several large ones would have to be sorted for each
         // page.
         early = filled("""
