@@ -351,6 +351,31 @@ BEGIN
 END
 $function$;
 
+-- Whether there is a row that one sees now and did not see when the transactions from above on had not ended, and those of
+-- running had not either. Of one that is still writing a million rows none is looked at.
+CREATE FUNCTION forge_change_news(above xid8, running xid8[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
+    -- The slots have no statistics, and are read by their indexes whatever is guessed.
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $function$
+DECLARE
+    seen pg_snapshot := pg_current_snapshot();
+    one xid8;
+BEGIN
+    IF (SELECT l.xid FROM forge_change_log AS l WHERE l.xid >= above AND l.xid < pg_snapshot_xmax(seen)
+        ORDER BY l.xid LIMIT 1) IS NOT NULL
+    THEN
+        RETURN true;
+    END IF;
+    FOREACH one IN ARRAY running LOOP
+        IF pg_visible_in_snapshot(one, seen) AND EXISTS (SELECT FROM forge_change_log AS l WHERE l.xid = one) THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END
+$function$;
+
 -- When the latest row of a slot was written; null if there is none. The last 1,000 by seq have it among them: two sessions
 -- that draw a seq each look at the clock a moment later.
 CREATE FUNCTION forge_change_youngest(slot integer) RETURNS timestamptz

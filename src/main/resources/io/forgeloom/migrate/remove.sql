@@ -23,6 +23,7 @@ DROP FUNCTION IF EXISTS forge_enable_reactivity(regclass, text, boolean);
 DROP FUNCTION IF EXISTS forge_disable_reactivity(regclass);
 DROP FUNCTION IF EXISTS forge_change_body(oid, text, boolean);
 DROP FUNCTION IF EXISTS forge_change_shape(oid);
+DROP FUNCTION IF EXISTS forge_change_news(xid8, xid8[]);
 DROP FUNCTION IF EXISTS forge_change_sql(oid, text, text, boolean, text);
 DROP FUNCTION IF EXISTS forge_change_columns(oid);
 DROP FUNCTION IF EXISTS forge_change_key(oid);
