@@ -78,6 +78,7 @@ final class LogReader {
     private @Nullable ChangeElement read(Connection connection) throws SQLException {
         ChangePosition from = position;
         Snapshot current = from.current();
+        boolean underway = current != null;
         boolean any = true;
         if (current == null) {
             Look look = look(connection, from.previous());
@@ -93,7 +94,9 @@ final class LogReader {
         List<ChangeRow> rows = new ArrayList<>();
         boolean done = !any || pages(connection, from, current, rows);
         // Whatever was truncated before the pages were read is known to this statement; an empty page may be due to it.
-        Resync refusal = head(connection, sql).refusal(from);
+        Resync refusal = !underway && trims(connection) == trimsOfCurrent
+                ? null
+                : head(connection, sql).refusal(from);
         if (refusal != null) {
             return refusal;
         }
@@ -101,7 +104,8 @@ final class LogReader {
                 rows.isEmpty() ? from : from.readUpTo(rows.getLast().seq());
         position = done ? reached.arrived(trimsOfCurrent) : reached;
         if (rows.isEmpty()) {
-            return null;
+            // Of what a position was on the way to there was nothing left: there may be more behind it.
+            return underway ? read(connection) : null;
         }
         // Whoever stores the position of the last row has seen everything, too.
         rows.add(rows.removeLast().at(position));
@@ -162,6 +166,14 @@ final class LogReader {
                 ResultSet row = statement.executeQuery()) {
             row.next();
             return LogHead.of(row);
+        }
+    }
+
+    private long trims(Connection connection) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql.trims);
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            return row.getLong(1);
         }
     }
 

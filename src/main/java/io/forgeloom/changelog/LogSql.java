@@ -46,6 +46,9 @@ final class LogSql {
      */
     final String look;
 
+    /** How often the log was trimmed: while that is the same, what {@link #look} said is true. */
+    final String trims;
+
     /** Sees to it that all that was in the server's log before is on disk; writes to it only if something was not. */
     final String flush;
 
@@ -107,6 +110,7 @@ final class LogSql {
                 """);
         headAndFloor =
                 head.replace("AS xid))", "AS xid)), (SELECT COALESCE(pg_catalog.max(l.seq), 0) FROM " + log + " AS l)");
+        trims = filled("SELECT c.trims FROM {home}.forge_change_control AS c");
         String flushing = "pg_catalog.pg_logical_emit_message(false, 'forgeloom', '', true)";
         String unflushed = "pg_catalog.pg_current_wal_flush_lsn() < pg_catalog.pg_current_wal_insert_lsn()";
         flush = "SELECT " + flushing + " WHERE " + unflushed;

@@ -48,6 +48,16 @@ class ChangeFollowTest {
     }
 
     @Test
+    void aDrainThatWasOnItsWayFindsWhatCameSince(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            ChangePosition start = fixture.log.start();
+            assertEquals(List.of(), fixture.rows(start));
+            fixture.execute("INSERT INTO t VALUES (1)");
+            assertEquals(1, fixture.rows(start).size());
+        }
+    }
+
+    @Test
     void aCommitWakesAFollowerThatSleepsAndNobodyRingsForOneThatDoesNot(TestDatabase server) throws Exception {
         try (ChangeLogFixture fixture = tracked(server);
                 ChangeFollower follower = fixture.log.follow(fixture.log.now(), RINGING);
