@@ -29,7 +29,7 @@ class ChangeTrimHistoryTest {
     @Test
     @Timeout(60)
     void whoLooksIsNotToldToStartAnewAndWhoMissesRowsIs() throws Exception {
-        trim(60);
+        trim(40);
     }
 
     @Test
@@ -42,7 +42,7 @@ class ChangeTrimHistoryTest {
     @Test
     @Timeout(60)
     void soItIsWhereTheLogIsCompactedWhileAllRead() throws Exception {
-        compact(15, Duration.ofMillis(600));
+        compact(10, Duration.ofMillis(600));
     }
 
     @Test
