@@ -28,13 +28,13 @@ import java.util.stream.LongStream;
 final class TrimHistory implements AutoCloseable {
 
     private static final int OLD = 40;
-    private static final int LATE = 2;
+    private static final int LATE = 3;
 
     /** A position, and how much was committed then. */
     private record Mark(ChangePosition position, int committed) {}
 
-    /** A transaction that is still open, and the numbers of its rows. */
-    private record Late(Connection connection, List<Long> seqs) {}
+    /** A transaction that is still open, since when, and the numbers of its rows. */
+    private record Late(Connection connection, long begun, List<Long> seqs) {}
 
     private final TestServer server;
     private final ChangeLogFixture fixture;
@@ -104,7 +104,7 @@ final class TrimHistory implements AutoCloseable {
             if (kind < 2 && late.size() < LATE) {
                 Connection connection = server.connect();
                 connection.setAutoCommit(false);
-                late.add(new Late(connection, insert(connection, 5)));
+                late.add(new Late(connection, System.nanoTime(), insert(connection, 5)));
                 continue;
             }
             List<Long> seqs = insert(writer, 50);
@@ -116,16 +116,27 @@ final class TrimHistory implements AutoCloseable {
                 committed.addAll(seqs);
             }
         }
-        if (!late.isEmpty() && random.nextInt(8) == 0) {
-            Late ending = late.remove();
-            ending.connection.commit();
-            ending.connection.close();
-            committed.addAll(ending.seqs);
-        }
         old.add(new Mark(fixture.log.now(), committed.size()));
         if (old.size() > OLD) {
             old.removeFirst();
         }
+    }
+
+    /**
+     * Commits the transaction that has been open for longest, if that is so long.
+     *
+     * @return whether there was one
+     */
+    boolean endLate(Duration atLeast) throws SQLException {
+        Late first = late.peek();
+        if (first == null || System.nanoTime() - first.begun < atLeast.toNanos()) {
+            return false;
+        }
+        late.remove();
+        first.connection.commit();
+        committed.addAll(first.seqs);
+        first.connection.close();
+        return true;
     }
 
     TrimResult trim(Instant before) {
