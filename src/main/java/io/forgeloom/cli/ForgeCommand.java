@@ -41,12 +41,6 @@ public final class ForgeCommand {
 
     private static final Logger MIGRATE_LOGGER = Logger.getLogger("io.forgeloom.migrate");
 
-    /** A command that can say more of a failure. */
-    interface Verbose {
-        /** Whether it was told to. */
-        boolean verbose();
-    }
-
     private ForgeCommand() {}
 
     /**
@@ -138,7 +132,7 @@ public final class ForgeCommand {
             return ExitCode.USAGE;
         }
         err.println("forge: " + (failure instanceof ForgeException ? failure.getMessage() : failure.toString()));
-        if (command.getCommandSpec().userObject() instanceof Verbose talkative && talkative.verbose()) {
+        if (command.getParseResult().matchedOptionValue(CommonOptions.VERBOSE, false)) {
             failure.printStackTrace(err);
         } else {
             err.println("--verbose shows where it failed.");
