@@ -1,7 +1,5 @@
 package io.forgeloom.cli;
 
-import static io.forgeloom.error.ConfigurationException.requireBetween;
-
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
@@ -13,8 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -55,8 +51,6 @@ import picocli.CommandLine.Parameters;
             "\"term\":...,\"token\":...}; lost, with \"cause\", and resigned likewise."
         })
 final class ElectCommand implements Callable<Integer> {
-
-    private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h)");
 
     private final Surroundings surroundings;
 
@@ -119,7 +113,7 @@ final class ElectCommand implements Callable<Integer> {
     public Integer call() {
         requireDashes(common.commandLine().getParseResult().originalArgs());
         PrintWriter err = common.err();
-        Duration graceTime = time("--grace", grace, Duration.ZERO, Duration.ofMinutes(30));
+        Duration graceTime = TimeText.parse("--grace", grace, Duration.ZERO, Duration.ofMinutes(30));
         LeaderConfig leaderConfig = leaderConfig(graceTime);
         @Nullable
         ElectBody body =
@@ -156,7 +150,7 @@ final class ElectCommand implements Callable<Integer> {
 
     /** What depends on the lease goes with it; by the defaults it is the library's. */
     private LeaderConfig leaderConfig(Duration graceTime) {
-        Duration leaseTime = time("--lease", lease, Duration.ofMillis(500), Duration.ofHours(1));
+        Duration leaseTime = TimeText.parse("--lease", lease, Duration.ofMillis(500), Duration.ofHours(1));
         LeaderConfig.Builder config = LeaderConfig.builder()
                 .leaseDuration(leaseTime)
                 .lockValidateInterval(shorter(LeaderConfig.DEFAULTS.lockValidateInterval(), leaseTime.dividedBy(6)))
@@ -197,20 +191,5 @@ final class ElectCommand implements Callable<Integer> {
         } catch (ConfigurationException e) {
             throw MigrateCommand.renamed("--role", e);
         }
-    }
-
-    private static Duration time(String option, String text, Duration least, Duration most) {
-        Matcher parts = DURATION.matcher(text);
-        if (!parts.matches()) {
-            throw new ConfigurationException(option, "is a number with its unit: 500ms, 3s, 2m or 1h");
-        }
-        long number = Long.parseLong(parts.group(1));
-        Duration time = switch (parts.group(2)) {
-            case "ms" -> Duration.ofMillis(number);
-            case "s" -> Duration.ofSeconds(number);
-            case "m" -> Duration.ofMinutes(number);
-            default -> Duration.ofHours(number);
-        };
-        return requireBetween(option, time, least, most);
     }
 }

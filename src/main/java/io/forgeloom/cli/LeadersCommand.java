@@ -1,6 +1,5 @@
 package io.forgeloom.cli;
 
-
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.database.Identifier;

@@ -1,6 +1,5 @@
 package io.forgeloom.cli;
 
-
 import io.forgeloom.database.DatabaseConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,7 +58,8 @@ final class ListenCommand implements Callable<Integer> {
         // One session listens, and one is to spare for whatever must be asked beside it.
         DatabaseConfig config =
                 stay.config(surroundings, "forge listen").poolSize(2).build();
-        ListenTask task = new ListenTask(config, channels, json ? DeliveryLine::json : DeliveryLine::text, common.out());
+        ListenTask task =
+                new ListenTask(config, channels, json ? DeliveryLine::json : DeliveryLine::text, common.out());
         try (StoppableTask running = StoppableTask.start("forgeloom-listen", task)) {
             running.await(() -> {});
             task.requireSuccess();

@@ -1,6 +1,5 @@
 package io.forgeloom.cli;
 
-
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.error.ConfigurationException;
@@ -43,7 +42,9 @@ final class NotifyCommand implements Callable<Integer> {
     @Parameters(index = "1", paramLabel = "PAYLOAD", description = "At most 7,999 bytes of UTF-8; may be empty.")
     private String payload = "";
 
+    /** Read by picocli alone. */
     @Mixin
+    @SuppressWarnings("UnusedVariable")
     private final CommonOptions common = new CommonOptions();
 
     NotifyCommand(Surroundings surroundings) {
