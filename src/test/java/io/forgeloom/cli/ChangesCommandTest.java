@@ -76,7 +76,8 @@ class ChangesCommandTest {
                 List.of(5L, 6L), seqs(follow(database, "--table", "\"Odd Items\"", "--from", "start", "--limit", "2")));
         ForgeRun text = changes(0, database, "follow", "--from", "start", "--limit", "4");
         assertTrue(
-                text.out().lines().toList().get(3).matches("4 \\S+Z UPDATE elsewhere\\.orders 2 \\(total\\)"), text.out());
+                text.out().lines().toList().get(3).matches("4 \\S+Z UPDATE elsewhere\\.orders 2 \\(total\\)"),
+                text.out());
     }
 
     @Test
