@@ -410,7 +410,7 @@ final class ConnectionHandle extends WrappedConnection {
             session.orphan |= isUnknownToServer(failure);
             // The interrupt of a virtual thread closes its own socket; the server has done nothing.
             if (!mayBeInterrupt()) {
-                pool.suspect("session #" + session.number + " was lost: " + failure.getMessage());
+                pool.lost(session, failure);
             }
         }
         String cut = session.cutBecause;

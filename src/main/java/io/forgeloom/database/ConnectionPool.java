@@ -474,6 +474,11 @@ public final class ConnectionPool extends PooledDataSource {
         sessions.suspect(evidence);
     }
 
+    /** The server or the network ended the session under its user. */
+    void lost(PooledSession session, SQLException failure) {
+        sessions.lost(session, "session #" + session.number + " was lost: " + failure.getMessage());
+    }
+
     /** What the slow-statement log needs of the clock; 0 where the log is off. */
     long statementStart() {
         return slowStatementNanos == 0 ? 0 : System.nanoTime();

@@ -107,7 +107,7 @@ final class SessionPool {
         this.free = new FreeSessions(maxSize);
         this.openers = new SessionOpeners(name, this, config, connector, capacity);
         this.control = new ControlSession(connector, holdOff);
-        this.reaper = new OrphanReaper(name, control, this::isUnreachable);
+        this.reaper = new OrphanReaper(name, control, () -> refusing != null || holdOff.isActiveForOrphans());
         this.watch = new SessionWatch(name, this, control, dropped, endedHolder);
     }
 
@@ -131,6 +131,15 @@ final class SessionPool {
     void suspect(String evidence) {
         distrust();
         evidence(evidence);
+    }
+
+    /** As {@link #suspect}, where the network took {@code session} from its user. */
+    void lost(PooledSession session, String evidence) {
+        // Whom the watch cut off is another matter: it has just asked the server.
+        if (session.orphan && session.cutBecause == null) {
+            holdOff.lost(session.openedNanos);
+        }
+        suspect(evidence);
     }
 
     /** As {@link #suspect}, for whoever listens himself. */

@@ -158,7 +158,8 @@ public final class LeaderElection implements AutoCloseable {
     }
 
     /**
-     * Asks the database about all roles that ever had a leader, by their names.
+     * Asks the database about all roles that ever had a leader, by their names. A row under a name that no role can have is
+     * somebody else's work, and is among them: {@link LeaderStatus.State#GONE}, since no lock goes with it.
      *
      * @param config whose schema counts
      * @throws DatabaseException if it could not be asked

@@ -4,6 +4,8 @@ import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.lock.LockId;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one node at a time does. A role is its name, under which {@code forge_leaders} shows it, and the advisory lock that
@@ -40,13 +42,9 @@ public final class LeaderRole {
      * @throws ConfigurationException if it is not so
      */
     public static LeaderRole daemon(String name) {
-        int bytes = name.getBytes(StandardCharsets.UTF_8).length;
-        if (name.isBlank() || bytes > MAX_BYTES) {
-            throw new ConfigurationException(
-                    "role", "a name has 1 to " + MAX_BYTES + " bytes of UTF-8, and this one has " + bytes);
-        }
-        if (name.chars().anyMatch(Character::isISOControl)) {
-            throw new ConfigurationException("role", "a name must not have control characters");
+        String wrong = wrong(name);
+        if (wrong != null) {
+            throw new ConfigurationException("role", wrong);
         }
         for (LeaderRole role : BUILT_IN) {
             if (role.name.equals(name)) {
@@ -56,6 +54,20 @@ public final class LeaderRole {
             }
         }
         return new LeaderRole(name, LockId.named(name));
+    }
+
+    /** Why no role can have that name; null if one can. */
+    private static @Nullable String wrong(String name) {
+        int bytes = name.getBytes(StandardCharsets.UTF_8).length;
+        if (name.isBlank() || bytes > MAX_BYTES) {
+            return "a name has 1 to " + MAX_BYTES + " bytes of UTF-8, and this one has " + bytes;
+        }
+        return name.chars().anyMatch(Character::isISOControl) ? "a name must not have control characters" : null;
+    }
+
+    /** As {@link #of}; empty if no role can have that name. */
+    static Optional<LeaderRole> find(String name) {
+        return wrong(name) == null ? Optional.of(of(name)) : Optional.empty();
     }
 
     /**

@@ -5,7 +5,7 @@ import java.time.Instant;
 /**
  * What the database says of a role, by its own clock. Immutable, safe for use by many threads.
  *
- * @param role the role's name
+ * @param role the role's name, as it is in the table
  * @param state whether somebody leads
  * @param nodeId who leads, or led last, by the name that it gave itself
  * @param token which leadership that is

@@ -125,8 +125,11 @@ final class LeaderTable {
 
     private static LeaderStatus statusIn(ResultSet row) throws SQLException {
         String role = row.getString(1);
-        Long lock = LeaderRole.of(role).lockId().value();
-        boolean held = Arrays.asList((Object[]) row.getArray(10).getArray()).contains(lock);
+        // What others wrote there under a name that no role can have is shown, too, and nobody's.
+        List<Object> locks = Arrays.asList((Object[]) row.getArray(10).getArray());
+        boolean held = LeaderRole.find(role)
+                .filter(named -> locks.contains(named.lockId().value()))
+                .isPresent();
         LeaderStatus.State state;
         if (row.getBoolean(8)) {
             state = LeaderStatus.State.RESIGNED;

@@ -16,7 +16,7 @@
  *       commits, across all channels of its subscription; or a gap, or the exact number that it missed, in its place.
  *   <li>A slow subscriber costs others nothing: nobody waits for it, and it is told what it missed.
  *   <li>A link that is dead without a word is noticed within 3.5 s; no answer, or half a message, within 1.6 s.
- *   <li>A server that accepts and drops sees at most 12 connects a minute.
+ *   <li>A server that accepts and drops, before the login or soon after it, sees at most 12 connects a minute.
  *   <li>No code of a user runs on the bus's thread.
  *   <li>What the database would refuse, or cut short, is refused before: channels over 63 bytes, payloads over 7,999.
  * </ul>

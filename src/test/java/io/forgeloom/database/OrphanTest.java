@@ -111,6 +111,29 @@ class OrphanTest {
     }
 
     @Test
+    void theBackendsOfSessionsThatOneResetTookAreEndedHoweverYoungTheyAre(TestDatabase server) throws Exception {
+        try (FaultyLink link = FaultyLink.to(server);
+                Database db = Database.open(
+                        DatabaseConfig.builder(link.url()).poolSize(4).build());
+                Connection observer = server.connect()) {
+            List<Thread> victims = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                victims.add(sleeper(db));
+            }
+            awaitSleepers(observer, 4);
+            long begin = System.nanoTime();
+            link.cut();
+            awaitSleepers(observer, 0);
+            long millis = (System.nanoTime() - begin) / 1_000_000;
+            System.out.println("figure: 4 backends ended " + millis + " ms after a reset of their sessions");
+            assertTrue(millis < 1_000, millis + " ms");
+            for (Thread victim : victims) {
+                assertTrue(victim.join(SOON));
+            }
+        }
+    }
+
+    @Test
     void whileTheServerDropsConnectionsAnOrphanWaitsForSomebodyElsesSuccess(TestDatabase server) throws Exception {
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(

@@ -17,8 +17,10 @@ import io.forgeloom.testing.ThreadLeaks;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -82,6 +84,26 @@ class LeaderCasesTest {
             assertEquals(LeaderStatus.State.LEADING, status.state());
             assertEquals(role.name(), status.role());
         }
+    }
+
+    /** Others may write to the table as well; that must not hide who leads. */
+    @Test
+    @Execution(ExecutionMode.CONCURRENT)
+    void rowsUnderNamesThatNoRoleCanHaveAreShownAsNobodys() throws Exception {
+        LeaderRole role = LeaderRole.daemon("a role beside others' rows");
+        TestDatabase own = Elections.migrated();
+        try (Node a = Node.started(own, fast().build(), role)) {
+            a.leads();
+            own.execute("INSERT INTO forge_leaders SELECT (jsonb_populate_record(r, jsonb_build_object('role', n))).*"
+                    + " FROM forge_leaders AS r, unnest(ARRAY['', E'a\\nb', repeat('x', 256)]) AS n");
+            Map<String, LeaderStatus.State> states = LeaderElection.leaders(a.database, LeaderConfig.DEFAULTS).stream()
+                    .collect(Collectors.toMap(LeaderStatus::role, LeaderStatus::state));
+            LeaderStatus.State gone = LeaderStatus.State.GONE;
+            assertEquals(
+                    Map.of(role.name(), LeaderStatus.State.LEADING, "", gone, "a\nb", gone, "x".repeat(256), gone),
+                    states);
+        }
+        Elections.drop(own);
     }
 
     @Test

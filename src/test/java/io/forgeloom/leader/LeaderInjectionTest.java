@@ -43,7 +43,7 @@ class LeaderInjectionTest {
     /** One piece of each text, and how many statements that has: until it leads, while it does, when it gives up. */
     private static final Map<String, Integer> ACQUIRE = Map.of(
             "to_regclass", 1,
-            "default_transaction_deferrable", 11,
+            "default_transaction_deferrable", 10,
             "SET client_connection_check_interval", 1,
             "pg_settings", 1,
             "SELECT pg_catalog.pg_backend_pid()", 1,

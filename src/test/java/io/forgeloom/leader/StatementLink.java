@@ -54,6 +54,9 @@ final class StatementLink implements TestServer, AutoCloseable {
     private final Set<Pair> pairs = ConcurrentHashMap.newKeySet();
     private volatile UnaryOperator<String> rewriting = UnaryOperator.identity();
 
+    /** What the link itself got wrong, after which its connections hang as on a dead network; {@link #close} tells. */
+    private final AtomicReference<@Nullable RuntimeException> broken = new AtomicReference<>();
+
     StatementLink(TestServer target) {
         this.target = target;
         try {
@@ -107,14 +110,25 @@ final class StatementLink implements TestServer, AutoCloseable {
         }
     }
 
-    private static void run(String role, Runnable task) {
-        Thread.ofVirtual().name("statement-link-" + role).start(task);
+    private void run(String role, Runnable task) {
+        Thread.ofVirtual().name("statement-link-" + role).start(() -> {
+            try {
+                task.run();
+            } catch (RuntimeException e) {
+                broken.compareAndSet(null, e);
+                throw e;
+            }
+        });
     }
 
     @Override
     public void close() {
         close(listener);
         pairs.forEach(Pair::reset);
+        RuntimeException fault = broken.get();
+        if (fault != null) {
+            throw new AssertionError("the link itself failed", fault);
+        }
     }
 
     private static void close(Closeable socket) {

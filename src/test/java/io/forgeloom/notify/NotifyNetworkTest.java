@@ -13,7 +13,9 @@ import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.TestServer;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
+import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -32,6 +34,10 @@ class NotifyNetworkTest {
 
     /** Of connects that a server may see in a minute which accepts and drops. */
     private static final int MOST_CONNECTS = 12;
+
+    /** Whether a session has logged in and waits for what comes. */
+    private static final String IDLE = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+            + " AND state = 'idle' AND state_change < clock_timestamp() - interval '5 ms'";
 
     private static Database open(TestServer server) {
         return Database.open(DatabaseConfig.builder(server.url())
@@ -172,6 +178,40 @@ class NotifyNetworkTest {
             }
             long connects = link.accepted() - before;
             System.out.println("figure: dropped after the login: " + connects + " connects in a minute / " + divisor
+                    + ", generation " + bus.generation());
+            assertTrue(connects >= 4 && connects <= MOST_CONNECTS, connects + " connects");
+        }
+    }
+
+    @Test
+    void aServerThatResetsAfterTheLoginIsLeftInPeace(TestDatabase database) throws Exception {
+        resetAfterLogin(database, 30);
+    }
+
+    @Test
+    @Tag("long")
+    void aServerThatResetsAfterTheLoginIsLeftInPeaceForAMinute(TestDatabase database) throws Exception {
+        resetAfterLogin(database, 1);
+    }
+
+    /** After a reset the pool does not know whether the server has noticed, and would connect to end what may be left. */
+    private static void resetAfterLogin(TestDatabase database, int divisor) throws Exception {
+        try (FaultyLink link = FaultyLink.to(database);
+                Database db = open(link);
+                NotifyBus bus = started(db, BusTiming.DEFAULTS.dividedBy(divisor));
+                Connection observer = database.connect();
+                Statement look = observer.createStatement()) {
+            long before = link.accepted();
+            long until =
+                    System.nanoTime() + Duration.ofMinutes(1).dividedBy(divisor).toNanos();
+            while (System.nanoTime() < until) {
+                if (look.executeQuery(IDLE).next()) {
+                    link.cut();
+                }
+                Thread.sleep(20);
+            }
+            long connects = link.accepted() - before;
+            System.out.println("figure: reset after the login: " + connects + " connects in a minute / " + divisor
                     + ", generation " + bus.generation());
             assertTrue(connects >= 4 && connects <= MOST_CONNECTS, connects + " connects");
         }
