@@ -263,9 +263,8 @@ final class ChangeLoad implements AutoCloseable {
             return ChangeFindings.LATE;
         }
         Map<Integer, Integer> table = database.withConnection(ChangeLoad::all);
-        long different = copy.keySet().stream()
-                .filter(id -> !table.containsKey(id))
-                .count();
+        long different =
+                copy.keySet().stream().filter(id -> !table.containsKey(id)).count();
         different += table.entrySet().stream()
                 .filter(row -> !row.getValue().equals(copy.get(row.getKey())))
                 .count();

@@ -88,7 +88,13 @@ final class DemoRun {
         }
     }
 
-    private Verdict run(Events events, Target target, Database control, Bank bank, @Nullable LeaderLoad leaders, @Nullable ChangeLoad changes)
+    private Verdict run(
+            Events events,
+            Target target,
+            Database control,
+            Bank bank,
+            @Nullable LeaderLoad leaders,
+            @Nullable ChangeLoad changes)
             throws InterruptedException, SQLException {
         int late;
         long elapsed;

@@ -23,8 +23,8 @@ final class SessionsLeft {
 
     static long onPrimary(Database control, String serviceName) throws InterruptedException, SQLException {
         return await(() -> control.withConnection(connection -> {
-            try (PreparedStatement count = connection.prepareStatement(
-                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = ?")) {
+            try (PreparedStatement count =
+                    connection.prepareStatement("SELECT count(*) FROM pg_stat_activity WHERE application_name = ?")) {
                 count.setString(1, serviceName);
                 try (ResultSet row = count.executeQuery()) {
                     row.next();

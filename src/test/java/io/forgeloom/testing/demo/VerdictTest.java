@@ -76,11 +76,12 @@ class VerdictTest {
         open.found(id(0, 0));
         assertBroken(
                 rule,
-                Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                Verdict.of(new Findings(
+                        open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         assertBroken(
                 rule,
-                changed(sound ->
-                        new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                changed(sound -> new Findings(
+                        sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
     }
 
     @Test
@@ -89,8 +90,8 @@ class VerdictTest {
                 new Bank.Audit(Bank.Audit.EXPECTED_TOTAL - 1, 0), new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 2))) {
             assertBroken(
                     "no money appeared or vanished",
-                    changed(sound ->
-                            new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                    changed(sound -> new Findings(
+                            sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         }
     }
 
@@ -99,15 +100,15 @@ class VerdictTest {
         String rule = "no connection leaked";
         assertBroken(
                 rule,
-                changed(sound ->
-                        new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                changed(sound -> new Findings(
+                        sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         for (PoolStats left : List.of(
                 new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
                 new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
             assertBroken(
                     rule,
-                    changed(sound ->
-                            new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS, LEADER, CHANGES)));
+                    changed(sound -> new Findings(
+                            sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS, LEADER, CHANGES)));
         }
     }
 
@@ -116,8 +117,8 @@ class VerdictTest {
         for (Findings.Settled settled : List.of(new Findings.Settled(1, 0, 0, 1), new Findings.Settled(0, 0, 1, 0))) {
             assertBroken(
                     "the outcome by transaction id agrees with the rows",
-                    changed(sound ->
-                            new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                    changed(sound -> new Findings(
+                            sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         }
     }
 
@@ -125,8 +126,8 @@ class VerdictTest {
     void killWithoutRecoveryIsBroken() {
         assertBroken(
                 "the pool recovered from the kill: transactions committed after it",
-                changed(sound ->
-                        new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER, CHANGES)));
+                changed(sound -> new Findings(
+                        sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER, CHANGES)));
     }
 
     @Test
@@ -134,7 +135,8 @@ class VerdictTest {
         Reconciliation.Result nothing = new Reconciliation(List.of()).result();
         assertBroken(
                 "there were transactions that committed",
-                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS, LEADER, CHANGES)));
+                Verdict.of(new Findings(
+                        nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS, LEADER, CHANGES)));
     }
 
     @Test
@@ -193,8 +195,8 @@ class VerdictTest {
                 new BusFindings(100, 0, 8, 40, 0, 0, 3))) {
             assertBroken(
                     rule,
-                    changed(sound ->
-                            new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus, LEADER, CHANGES)));
+                    changed(sound -> new Findings(
+                            sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus, LEADER, CHANGES)));
         }
     }
 
@@ -238,8 +240,8 @@ class VerdictTest {
     }
 
     private Verdict led(LeaderFindings leader) {
-        return changed(
-                sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader, CHANGES));
+        return changed(sound ->
+                new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader, CHANGES));
     }
 
     @Test
@@ -271,8 +273,8 @@ class VerdictTest {
     }
 
     private Verdict changed(ReadFindings reads) {
-        return changed(
-                sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER, CHANGES));
+        return changed(sound ->
+                new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER, CHANGES));
     }
 
     private static Fault.Result fault(long failed, long outNanos, long backNanos, long readsAfter) {
