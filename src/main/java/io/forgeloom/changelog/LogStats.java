@@ -53,11 +53,29 @@ final class LogStats {
     }
 
     ChangeLogStats read(Connection connection) throws SQLException {
+        Ends ends = new Ends();
+        List<ChangeLogStats.Slot> found = slots(connection, ends);
+        List<ChangeLogStats.Consumer> readers = consumers(connection);
+        // A late writer's row makes a slot look large; all of them together are no more than their numbers.
+        long rows = found.stream().mapToLong(ChangeLogStats.Slot::rows).sum();
+        long most = ends.min == 0 ? 0 : Math.min(rows, ends.max - ends.min + 1);
+        try (PreparedStatement statement = connection.prepareStatement(state);
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            return new ChangeLogStats(
+                    most, ends.min, ends.max, ends.oldest, found, row.getLong(1), readers, instant(row, 2));
+        }
+    }
+
+    /** Of the log; confined to one thread. */
+    private static final class Ends {
+        long min;
+        long max;
+        Duration oldest = Duration.ZERO;
+    }
+
+    private List<ChangeLogStats.Slot> slots(Connection connection, Ends ends) throws SQLException {
         List<ChangeLogStats.Slot> found = new ArrayList<>();
-        long rows = 0;
-        long min = 0;
-        long max = 0;
-        long oldestMicros = 0;
         try (PreparedStatement statement = connection.prepareStatement(slots)) {
             for (int slot = 0; slot < SLOTS; slot++) {
                 statement.setString(slot + 1, sql.log + "_" + slot);
@@ -67,33 +85,17 @@ final class LogStats {
                     long first = row.getLong(2);
                     long last = row.getLong(3);
                     // Numbers begin with 1, and null is read as 0.
-                    long inSlot = first == 0 ? 0 : last - first + 1;
-                    found.add(new ChangeLogStats.Slot(row.getInt(1), inSlot, row.getLong(4)));
-                    rows += inSlot;
-                    max = Math.max(max, last);
-                    if (first > 0 && (min == 0 || first < min)) {
-                        min = first;
-                        oldestMicros = row.getLong(5);
+                    long rows = first == 0 ? 0 : last - first + 1;
+                    found.add(new ChangeLogStats.Slot(row.getInt(1), rows, row.getLong(4)));
+                    ends.max = Math.max(ends.max, last);
+                    if (first > 0 && (ends.min == 0 || first < ends.min)) {
+                        ends.min = first;
+                        ends.oldest = Duration.ofNanos(Math.max(row.getLong(5), 0) * 1000);
                     }
                 }
             }
         }
-        // A late writer's row makes a slot look large; all of them together are no more than their numbers.
-        long most = min == 0 ? 0 : Math.min(rows, max - min + 1);
-        List<ChangeLogStats.Consumer> readers = consumers(connection);
-        try (PreparedStatement statement = connection.prepareStatement(state);
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return new ChangeLogStats(
-                    most,
-                    min,
-                    max,
-                    Duration.ofNanos(Math.max(oldestMicros, 0) * 1000),
-                    List.copyOf(found),
-                    row.getLong(1),
-                    readers,
-                    instant(row, 2));
-        }
+        return List.copyOf(found);
     }
 
     private List<ChangeLogStats.Consumer> consumers(Connection connection) throws SQLException {
