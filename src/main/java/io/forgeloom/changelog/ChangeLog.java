@@ -396,4 +396,12 @@ public final class ChangeLog {
         LogSql sql = known;
         return "ChangeLog[" + (sql == null ? "" : sql.home) + "]";
     }
+
+    // ---- how it is ----
+
+    /** What the log holds and who reads it, at the cost of some index look-ups, whatever its size. */
+    public ChangeLogStats stats() {
+        LogStats stats = new LogStats(sql());
+        return database.withConnection(stats::read);
+    }
 }

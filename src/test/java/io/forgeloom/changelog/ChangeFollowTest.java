@@ -88,6 +88,19 @@ class ChangeFollowTest {
         }
     }
 
+    /** It was handed out by no call, and no later one would give it again. */
+    @Test
+    void whatWasFoundIsNotLostWhereNobodyCanBeToldThatTheSleepIsOver(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            Doze doze = new Doze(fixture.database, fixture.log.sql(), RINGING);
+            while (!armed(fixture)) {
+                doze.next();
+            }
+            fixture.database.close();
+            doze.awake();
+        }
+    }
+
     /** The server of the tests can prepare transactions, so nobody may ring. */
     @Test
     void aFollowerThatSleepsFailsNoPrepareTransaction(TestDatabase server) throws Exception {
