@@ -31,3 +31,5 @@ GRANT EXECUTE ON FUNCTION :"schema".forge_trim_changes(timestamp with time zone,
 -- Nothing on FUNCTION :"schema".forge_change_body(oid, text, boolean): a part of forge_enable_reactivity
 -- Nothing on FUNCTION :"schema".forge_change_youngest(integer): a part of forge_trim_changes
 -- Nothing on FUNCTION :"schema".forge_change_unseen(integer, pg_snapshot): a part of forge_trim_changes
+-- Each node writes its row, marks those that went silent, and removes what is a day old.
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE :"schema".forge_nodes TO :"role";
