@@ -7,6 +7,7 @@
  *   <li>{@link io.forgeloom.migrate} brings a database to where ordered, checksummed SQL files are.
  *   <li>{@link io.forgeloom.notify} multiplexes LISTEN and NOTIFY over one session that reconnects.
  *   <li>{@link io.forgeloom.leader} elects one leader for each role, and fences what an earlier one does.
+ *   <li>{@link io.forgeloom.node} registers this process and says which others are there.
  *   <li>{@link io.forgeloom.changelog} logs row changes and lets readers follow them in commit order.
  *   <li>{@link io.forgeloom.error} is what it throws: one unchecked tree, one subclass for each decision of a caller.
  * </ul>
@@ -57,6 +58,9 @@ module io.forgeloom {
 
     // What was committed to which rows, in order.
     exports io.forgeloom.changelog;
+
+    // Which processes there are.
+    exports io.forgeloom.node;
 
     // Migrations, which programs start with, and the exceptions and events of a run.
     exports io.forgeloom.migrate;

@@ -18,7 +18,8 @@
  * {@link io.forgeloom.cli.NotifyCommand}. {@code forge elect} campaigns for a role: {@link io.forgeloom.cli.ElectCommand},
  * {@link io.forgeloom.cli.ElectTask}, {@link io.forgeloom.cli.ElectBody}, which runs a command meanwhile,
  * {@link io.forgeloom.cli.ProcessTree} and {@link io.forgeloom.cli.TreeGuard}, which end it; {@code forge leaders} shows who
- * leads: {@link io.forgeloom.cli.LeadersCommand}. {@code forge changes} is for the change log:
+ * leads: {@link io.forgeloom.cli.LeadersCommand}, {@code forge nodes} which processes there are:
+ * {@link io.forgeloom.cli.NodesCommand}. {@code forge changes} is for the change log:
  * {@link io.forgeloom.cli.ChangesCommand} names its commands, {@link io.forgeloom.cli.FollowTask} follows,
  * {@link io.forgeloom.cli.OpenLog} finds the log. Options that several commands have are in
  * {@link io.forgeloom.cli.CommonOptions}, {@link io.forgeloom.cli.CallOptions}, {@link io.forgeloom.cli.StayOptions} and
@@ -53,6 +54,7 @@
  * forge leaders --url postgres://app@db.example.com/app
  * forge listen --url postgres://app@db.example.com/app orders prices --json
  * forge migrate --url postgres://owner@db.example.com/app --dir migrations
+ * forge nodes --url postgres://app@db.example.com/app
  * forge notify --url postgres://app@db.example.com/app orders 42
  * forge status --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app
  * }</pre>
