@@ -2,6 +2,7 @@
  * Forgeloom: a runtime on PostgreSQL 18 whose only dependency at run time is PgJDBC.
  *
  * <ul>
+ *   <li>{@link io.forgeloom} opens all of it, and closes it.
  *   <li>{@link io.forgeloom.database} opens a bounded, fair pool of connections and runs functions in transactions.
  *   <li>{@link io.forgeloom.lock} takes advisory locks and says who holds them.
  *   <li>{@link io.forgeloom.migrate} brings a database to where ordered, checksummed SQL files are.
@@ -41,7 +42,10 @@ module io.forgeloom {
     // The command line, an optional dependency of the package cli; the executable jar brings it along.
     requires static info.picocli;
 
-    // The pool and transactions: where a program starts.
+    // Everything in one: where a program starts.
+    exports io.forgeloom;
+
+    // The pool and transactions.
     exports io.forgeloom.database;
 
     // The exceptions, apart from the pool because every other package throws them as well.

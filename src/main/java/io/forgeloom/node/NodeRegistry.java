@@ -3,6 +3,7 @@ package io.forgeloom.node;
 import io.forgeloom.database.Database;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.internal.concurrent.Lifecycle;
 import java.util.List;
 import java.util.Objects;
 
@@ -57,6 +58,11 @@ public final class NodeRegistry implements AutoCloseable {
     /** It takes no new work from now on. Said to the others at once; only a stop and a new start end it. */
     public void drain() {
         loop.drain();
+    }
+
+    /** Whether it was started and its thread lives; whether the database hears it is another matter. No I/O. */
+    public boolean isRunning() {
+        return loop.state() == Lifecycle.State.RUNNING;
     }
 
     /**
