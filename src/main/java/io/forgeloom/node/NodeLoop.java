@@ -119,15 +119,20 @@ final class NodeLoop implements Lifecycle {
             } else if (!heard) {
                 return wanted == NodeStatus.ACTIVE ? NodeStatus.JOINING : wanted;
             }
-            return silence().compareTo(config.deadAfter()) > 0 ? NodeStatus.DEAD : wanted;
+            return unheard().compareTo(config.deadAfter()) > 0 ? NodeStatus.DEAD : wanted;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Since the last heartbeat that was recorded. Under the lock. */
-    private Duration silence() {
-        return heard ? Duration.ofNanos(System.nanoTime() - heardNanos) : Duration.ZERO;
+    /** Since the last heartbeat that was recorded, as far as is known here. */
+    private Duration unheard() {
+        lock.lock();
+        try {
+            return heard ? Duration.ofNanos(System.nanoTime() - heardNanos) : Duration.ZERO;
+        } finally {
+            lock.unlock();
+        }
     }
 
     // ---- one run ----
@@ -241,6 +246,11 @@ final class NodeLoop implements Lifecycle {
 
         private void recorded(Roll.Answer answer, NodeStatus said, long begun) {
             Duration silence = answer.silence();
+            if (silence != null) {
+                // The answer to a heartbeat may have been lost, of which the server knows nothing.
+                Duration unheard = unheard();
+                silence = silence.compareTo(unheard) > 0 ? silence : unheard;
+            }
             if (!recorded) {
                 LOG.log(Level.INFO, "node {0} is registered, and {1}", nodeId, text(said));
             } else if (silence == null) {
@@ -289,17 +299,7 @@ final class NodeLoop implements Lifecycle {
                 LOG.log(Level.WARNING, "node {0} is not heard of any more: {1}", nodeId, why);
                 return;
             }
-            Duration silence;
-            lock.lock();
-            try {
-                if (ending) {
-                    return;
-                }
-                silence = silence();
-            } finally {
-                lock.unlock();
-            }
-            NodeEvents.missed(nodeId, silence, why);
+            NodeEvents.missed(nodeId, unheard(), why);
             missed++;
             // The first of a row; those that follow would say the same.
             if (missed == 1) {

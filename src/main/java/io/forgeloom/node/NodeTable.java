@@ -22,6 +22,9 @@ final class NodeTable {
             WHERE c.oid = pg_catalog.to_regclass(CAST(? AS text))
             """;
 
+    // A name before a parenthesis could be a function that changes the session, which the pool would then reset: the
+    // heartbeat has only names that are known to be harmless there.
+
     /** Whether nothing was heard of {@code n} for too long: the one place that compares, and by one clock. */
     private static final String IS_SILENT =
             "n.heartbeat_at + n.dead_after_millis * interval '1 millisecond' < pg_catalog.clock_timestamp()";
@@ -35,42 +38,39 @@ final class NodeTable {
     private static final String SILENCE =
             "CAST(extract(epoch FROM pg_catalog.clock_timestamp() - n.heartbeat_at) * 1000 AS bigint)";
 
-    // What is written here is of no use after a crash of the server, so no commit waits for the disk.
-
     private static final String BEAT = """
-            INSERT INTO TABLE AS n (node_id, incarnation, service_name, host, pid, version, status, dead_after_millis,
-                                    started_at, heartbeat_at)
-            SELECT ?, ?, ?, ?, ?, ?, ?, ?, t.now, t.now
-            FROM pg_catalog.set_config('synchronous_commit', 'off', true) AS s, pg_catalog.clock_timestamp() AS t (now)
+            INSERT INTO SCHEMA.forge_nodes (node_id, incarnation, service_name, host, pid, version, status,
+                                            dead_after_millis, started_at, heartbeat_at)
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, t, t FROM pg_catalog.clock_timestamp() AS t
             ON CONFLICT (node_id) DO UPDATE SET incarnation = EXCLUDED.incarnation, service_name = EXCLUDED.service_name,
                 host = EXCLUDED.host, pid = EXCLUDED.pid, version = EXCLUDED.version, status = EXCLUDED.status,
                 dead_after_millis = EXCLUDED.dead_after_millis, heartbeat_at = EXCLUDED.heartbeat_at,
-                started_at = CASE WHEN n.incarnation = EXCLUDED.incarnation THEN n.started_at ELSE EXCLUDED.started_at END
-            WHERE n.incarnation = EXCLUDED.incarnation OR ? OR SILENT
+                started_at = CASE WHEN forge_nodes.incarnation = EXCLUDED.incarnation
+                                  THEN forge_nodes.started_at ELSE EXCLUDED.started_at END
+            WHERE forge_nodes.incarnation = EXCLUDED.incarnation OR ? OR %s
             RETURNING CASE WHEN old.incarnation = new.incarnation
                            THEN CAST(extract(epoch FROM new.heartbeat_at - old.heartbeat_at) * 1000 AS bigint) END,
-                      EXISTS (SELECT FROM TABLE AS n WHERE n.node_id <> new.node_id AND SWEPT)
-            """;
+                      EXISTS (SELECT FROM SCHEMA.forge_nodes AS n WHERE n.node_id <> new.node_id AND %s)
+            """.formatted(IS_SILENT.replace("n.", "forge_nodes."), TO_BE_SWEPT);
 
     /** Waits for nobody, so that two nodes that find each other dead do not wait for one another. */
     private static final String SWEEP = """
             WITH silent AS MATERIALIZED (
-                SELECT n.node_id, OLD AS old, SILENCE AS millis FROM TABLE AS n
-                WHERE n.node_id <> ? AND SWEPT FOR UPDATE SKIP LOCKED),
-            removed AS (DELETE FROM TABLE AS n USING silent AS s WHERE s.old AND n.node_id = s.node_id)
-            UPDATE TABLE AS n SET status = 'dead'
-            FROM silent AS s, pg_catalog.set_config('synchronous_commit', 'off', true) AS c
-            WHERE NOT s.old AND n.node_id = s.node_id
+                SELECT n.node_id, %s AS gone, %s AS millis FROM SCHEMA.forge_nodes AS n
+                WHERE n.node_id <> ? AND %s FOR UPDATE SKIP LOCKED),
+            removed AS (DELETE FROM SCHEMA.forge_nodes AS n USING silent AS s WHERE s.gone AND n.node_id = s.node_id)
+            UPDATE SCHEMA.forge_nodes AS n SET status = 'dead' FROM silent AS s
+            WHERE NOT s.gone AND n.node_id = s.node_id
             RETURNING n.node_id, n.service_name, n.host, n.pid, s.millis
-            """;
+            """.formatted(IS_OLD, SILENCE, TO_BE_SWEPT);
 
-    private static final String LEAVE = "DELETE FROM TABLE AS n WHERE n.node_id = ? AND n.incarnation = ?";
+    private static final String LEAVE = "DELETE FROM SCHEMA.forge_nodes AS n WHERE n.node_id = ? AND n.incarnation = ?";
 
     private static final String LIST = """
-            SELECT n.node_id, CASE WHEN SILENT THEN 'dead' ELSE n.status END, n.service_name, n.host, n.pid, n.version,
-                   n.started_at, n.heartbeat_at, SILENCE
-            FROM TABLE AS n ORDER BY n.service_name COLLATE "C", n.node_id COLLATE "C"
-            """;
+            SELECT n.node_id, CASE WHEN %s THEN 'dead' ELSE n.status END, n.service_name, n.host, n.pid, n.version,
+                   n.started_at, n.heartbeat_at, %s
+            FROM SCHEMA.forge_nodes AS n ORDER BY n.service_name COLLATE "C", n.node_id COLLATE "C"
+            """.formatted(IS_SILENT, SILENCE);
 
     private final String beat;
     private final String sweep;
@@ -78,20 +78,10 @@ final class NodeTable {
     private final String list;
 
     private NodeTable(Identifier schema) {
-        String name = schema.quoted() + ".forge_nodes";
-        this.beat = on(name, BEAT);
-        this.sweep = on(name, SWEEP);
-        this.leave = on(name, LEAVE);
-        this.list = on(name, LIST);
-    }
-
-    /** The name last: it may hold any word. */
-    private static String on(String name, String sql) {
-        return sql.replaceAll("\\bSWEPT\\b", TO_BE_SWEPT)
-                .replaceAll("\\bSILENT\\b", IS_SILENT)
-                .replaceAll("\\bSILENCE\\b", SILENCE)
-                .replaceAll("\\bOLD\\b", IS_OLD)
-                .replace("TABLE AS n", name + " AS n");
+        this.beat = BEAT.replace("SCHEMA", schema.quoted());
+        this.sweep = SWEEP.replace("SCHEMA", schema.quoted());
+        this.leave = LEAVE.replace("SCHEMA", schema.quoted());
+        this.list = LIST.replace("SCHEMA", schema.quoted());
     }
 
     /**

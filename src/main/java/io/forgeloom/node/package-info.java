@@ -17,7 +17,7 @@
  *       anybody else is there or not.
  *   <li>A node that was dead is what it was, from its next heartbeat on.
  *   <li>A node that was stopped while the database answers is not on the list, whatever it was doing.
- *   <li>At rest it is one statement in each {@code heartbeatInterval}, and its commit does not wait for the disk.
+ *   <li>At rest it is one statement in each {@code heartbeatInterval}, on a connection of the pool.
  *   <li>No heartbeat waits for another node's row.
  * </ul>
  *
