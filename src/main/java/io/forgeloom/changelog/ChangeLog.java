@@ -5,6 +5,7 @@ import io.forgeloom.database.Database;
 import io.forgeloom.database.Identifier;
 import io.forgeloom.database.IsolationLevel;
 import io.forgeloom.database.TransactionOptions;
+import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.notify.NotifyBus;
 import io.forgeloom.notify.SubscriptionOptions;
 import java.sql.Connection;
@@ -30,12 +31,15 @@ import org.jspecify.annotations.Nullable;
  * exactly behind it. Positions are values; {@link #consumer} stores them in the consumer's own
  * transaction.
  *
- * <p>The log is kept for an hour by default, by {@link #compact} on one node, or {@link #trim}; a reader whose rows are
+ * <p>The log is kept for an hour by default, by {@link #retain} on one node, or {@link #trim}; a reader whose rows are
  * gone is told so by a {@link Resync}.
  *
  * <p>Safe for use by many threads.
  */
 public final class ChangeLog {
+
+    /** How long rows are kept where nobody says otherwise: an hour. */
+    public static final Duration RETENTION = Duration.ofHours(1);
 
     /** What writers ring. */
     static final String CHANNEL = "forge_changes";
@@ -178,6 +182,7 @@ public final class ChangeLog {
                 ResultSet row = statement.executeQuery()) {
             row.next();
             LogHead head = LogHead.of(row);
+            LogReader.flush(connection, sql);
             return new ChangePosition(head.epoch(), head.trims(), head.snapshot(), null, row.getLong(6), 0);
         }
     }
@@ -187,6 +192,7 @@ public final class ChangeLog {
         LogSql sql = sql();
         return database.withConnection(connection -> {
             LogHead head = LogReader.head(connection, sql);
+            LogReader.flush(connection, sql);
             return new ChangePosition(head.epoch(), head.trims(), Snapshot.NOTHING, head.snapshot(), 0, 0);
         });
     }
@@ -262,7 +268,7 @@ public final class ChangeLog {
      * waits for a commit of it that is under way.
      *
      * @param name 1 to 63 bytes of UTF-8, not beginning with {@code pg_}
-     * @throws io.forgeloom.error.ConfigurationException if the name is not so
+     * @throws ConfigurationException if the name is not so
      */
     public ChangeConsumer consumer(String name, ConsumerOptions options) {
         return ChangeConsumer.takeOver(this, database, sql(), new Identifier(name).name(), options);
@@ -320,12 +326,34 @@ public final class ChangeLog {
      * retention.
      */
     public TrimResult compact(Duration retention) {
-        Duration grace = retention.compareTo(Duration.ofHours(1)) < 0 ? retention.dividedBy(60) : Duration.ofMinutes(1);
         return trim(
                 "pg_catalog.clock_timestamp() - CAST(? AS interval)",
                 interval(retention),
                 interval(retention.dividedBy(6)),
-                grace);
+                grace(retention));
+    }
+
+    static Duration grace(Duration retention) {
+        return retention.compareTo(Duration.ofHours(1)) < 0 ? retention.dividedBy(60) : Duration.ofMinutes(1);
+    }
+
+    /**
+     * Compacts again and again, every minute (of a retention below an hour, a sixtieth of it), until this thread is interrupted. What
+     * the leader of {@code log_compactor} does, of which one in the cluster is enough:
+     *
+     * {@snippet :
+     * election.whileLeader(LeaderRole.LOG_COMPACTOR, leadership -> log.retain(ChangeLog.RETENTION));
+     * }
+     *
+     * <p>What is in the way three times in a row is logged as a warning; an outage does not end it.
+     *
+     * @param retention one second to ten years; {@link #RETENTION} by default
+     * @throws ConfigurationException if it is not
+     * @throws InterruptedException always, in the end
+     */
+    public void retain(Duration retention) throws InterruptedException {
+        ConfigurationException.requireBetween("retention", retention, Duration.ofSeconds(1), Duration.ofDays(3650));
+        new Retention(this, retention).run();
     }
 
     private static String interval(Duration duration) {
@@ -367,5 +395,13 @@ public final class ChangeLog {
     public String toString() {
         LogSql sql = known;
         return "ChangeLog[" + (sql == null ? "" : sql.home) + "]";
+    }
+
+    // ---- how it is ----
+
+    /** What the log holds and who reads it, at the cost of some index look-ups, whatever its size. */
+    public ChangeLogStats stats() {
+        LogStats stats = new LogStats(sql());
+        return database.withConnection(stats::read);
     }
 }

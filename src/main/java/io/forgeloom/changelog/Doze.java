@@ -1,12 +1,16 @@
 package io.forgeloom.changelog;
 
+import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.Database;
+import io.forgeloom.error.DatabaseException;
+import java.lang.System.Logger.Level;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 
 /**
  * How long a follower that has found nothing waits before it looks again, and how it is woken. One thread at a time.
@@ -17,6 +21,8 @@ import java.util.Set;
  * it said holds for three seconds and is renewed in time, so that one that dies makes writers ring no longer than that.
  */
 final class Doze {
+
+    private static final System.Logger LOG = System.getLogger("io.forgeloom.changelog");
 
     private static final long[] SHORT_MILLIS = {1, 2, 4, 8, 16};
     private static final long LOOK_MILLIS = 20;
@@ -49,7 +55,12 @@ final class Doze {
             long value = armed;
             armed = 0;
             writers = new HashSet<>();
-            database.withConnection(connection -> disarm(connection, value));
+            try {
+                database.withConnection(connection -> disarm(connection, value));
+            } catch (DatabaseException | AcquireException | CancellationException e) {
+                // What was found is in the caller's hands and must not be lost for this; it ends by its time.
+                LOG.log(Level.DEBUG, "writers go on ringing for three seconds", e);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -80,7 +81,10 @@ final class Hold {
         return "UPDATE " + home + ".forge_change_consumers SET expires_at = " + TIME + " WHERE name = '" + name + "'";
     }
 
-    /** Called at each look: ends the hold once the follower has caught up, and renews it in time until then. */
+    /**
+     * Called at each look: ends the hold once the follower has caught up, and renews it in time until then. Where that
+     * fails it ends by its time, or is renewed at the next look: what was read is in the caller's hands, and not lost for it.
+     */
     void keep(boolean caughtUp) {
         lock.lock();
         try {
@@ -90,9 +94,8 @@ final class Hold {
             if (caughtUp) {
                 over = true;
                 send("DELETE FROM " + home + ".forge_change_consumers WHERE name = '" + name + "'");
-            } else if (System.nanoTime() - renewed > RENEWAL_NANOS) {
+            } else if (System.nanoTime() - renewed > RENEWAL_NANOS && send(renewal())) {
                 renewed = System.nanoTime();
-                send(renewal());
             }
         } finally {
             lock.unlock();
@@ -101,17 +104,18 @@ final class Hold {
 
     /** Ends it, if it can be; else it ends by its time. */
     void release() {
-        try {
-            keep(true);
-        } catch (DatabaseException | AcquireException e) {
-            LOG.log(Level.DEBUG, "a hold ends by itself in five minutes", e);
-        }
+        keep(true);
     }
 
-    private void send(String sql) {
-        database.withConnection(connection -> {
-            execute(connection, sql);
-            return true;
-        });
+    private boolean send(String sql) {
+        try {
+            return database.withConnection(connection -> {
+                execute(connection, sql);
+                return true;
+            });
+        } catch (DatabaseException | AcquireException | CancellationException e) {
+            LOG.log(Level.DEBUG, "a hold ends by itself in five minutes", e);
+            return false;
+        }
     }
 }

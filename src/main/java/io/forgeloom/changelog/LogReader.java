@@ -37,7 +37,6 @@ final class LogReader {
     private final LogSql sql;
     private final int batchSize;
     private final String early;
-    private final String first;
     private final String next;
     private final Map<String, List<String>> columns = new HashMap<>();
     /** Written by the thread that reads, read by any. */
@@ -55,7 +54,6 @@ final class LogReader {
         this.batchSize = batchSize;
         this.trimsOfCurrent = position.trims();
         this.early = LogSql.paged(sql.early, batchSize);
-        this.first = LogSql.paged(sql.first, batchSize);
         this.next = LogSql.paged(sql.next, batchSize);
     }
 
@@ -80,20 +78,25 @@ final class LogReader {
     private @Nullable ChangeElement read(Connection connection) throws SQLException {
         ChangePosition from = position;
         Snapshot current = from.current();
+        boolean underway = current != null;
+        boolean any = true;
         if (current == null) {
-            LogHead head = head(connection, sql);
-            Resync refusal = head.refusal(from);
-            if (refusal != null || head.snapshot().seesAs(from.previous())) {
+            Look look = look(connection, from.previous());
+            Resync refusal = look.head.refusal(from);
+            if (refusal != null || look.head.snapshot().seesAs(from.previous())) {
                 return refusal;
             }
-            trimsOfCurrent = head.trims();
-            current = head.snapshot();
+            any = look.any;
+            trimsOfCurrent = look.head.trims();
+            current = look.head.snapshot();
             from = from.towards(current);
         }
         List<ChangeRow> rows = new ArrayList<>();
-        boolean done = pages(connection, from, current, rows);
+        boolean done = !any || pages(connection, from, current, rows);
         // Whatever was truncated before the pages were read is known to this statement; an empty page may be due to it.
-        Resync refusal = head(connection, sql).refusal(from);
+        Resync refusal = !underway && trims(connection) == trimsOfCurrent
+                ? null
+                : head(connection, sql).refusal(from);
         if (refusal != null) {
             return refusal;
         }
@@ -101,11 +104,28 @@ final class LogReader {
                 rows.isEmpty() ? from : from.readUpTo(rows.getLast().seq());
         position = done ? reached.arrived(trimsOfCurrent) : reached;
         if (rows.isEmpty()) {
-            return null;
+            // Of what a position was on the way to there was nothing left: there may be more behind it.
+            return underway ? read(connection) : null;
         }
         // Whoever stores the position of the last row has seen everything, too.
         rows.add(rows.removeLast().at(position));
         return new Batch(Collections.unmodifiableList(rows), position);
+    }
+
+    /** Where the log stands, and whether it has a row that an earlier snapshot does not see. */
+    private record Look(LogHead head, boolean any) {}
+
+    private Look look(Connection connection, Snapshot previous) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql.look)) {
+            statement.setString(1, previous.sql());
+            statement.setString(2, previous.sql());
+            statement.setString(3, Long.toString(previous.xmax()));
+            statement.setString(4, array(previous.running()));
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return new Look(LogHead.of(row), row.getBoolean(7));
+            }
+        }
     }
 
     /**
@@ -123,10 +143,21 @@ final class LogReader {
             if (from.last() < from.floor() && (ended.length > 0 || previous.next() > previous.xmax())) {
                 early(connection, from, current, ended, rows);
             }
-            boolean done = rows.size() < batchSize && rest(connection, from, current, ended, rows);
+            boolean done = rows.size() < batchSize && rest(connection, from, current, rows);
             connection.commit();
             connection.setAutoCommit(true);
             return done;
+        }
+    }
+
+    /**
+     * Called once a snapshot was taken and before anybody relies on it. A transaction that is rolled back, or commits without
+     * waiting for the disk, has ended before that is on disk: if a crash came between, its xid would be given again, to
+     * one that the snapshot takes for ended.
+     */
+    static void flush(Connection connection, LogSql sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql.flush);
         }
     }
 
@@ -135,6 +166,14 @@ final class LogReader {
                 ResultSet row = statement.executeQuery()) {
             row.next();
             return LogHead.of(row);
+        }
+    }
+
+    private long trims(Connection connection) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql.trims);
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            return row.getLong(1);
         }
     }
 
@@ -157,19 +196,12 @@ final class LogReader {
      *
      * @return whether nothing is left
      */
-    private boolean rest(
-            Connection connection, ChangePosition from, Snapshot current, long[] ended, List<ChangeRow> rows)
+    private boolean rest(Connection connection, ChangePosition from, Snapshot current, List<ChangeRow> rows)
             throws SQLException {
-        boolean onTheWay = from.last() > from.floor();
-        try (PreparedStatement statement = connection.prepareStatement(onTheWay ? next : first)) {
+        try (PreparedStatement statement = connection.prepareStatement(next)) {
             statement.setObject(1, current.sql(), Types.OTHER);
             statement.setObject(2, from.previous().sql(), Types.OTHER);
             statement.setLong(3, Math.max(from.last(), from.floor()));
-            if (!onTheWay) {
-                statement.setString(4, Long.toString(from.previous().xmax()));
-                statement.setString(5, Long.toString(current.xmax()));
-                statement.setString(6, array(ended));
-            }
             return read(statement, from, rows) < batchSize;
         }
     }

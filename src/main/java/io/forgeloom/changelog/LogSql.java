@@ -39,13 +39,23 @@ final class LogSql {
     /** As {@link #head}, and the highest number that the snapshot sees. */
     final String headAndFloor;
 
+    /**
+     * As {@link #head}, and for a reader that has another snapshot: sees to it that what this one shows as ended is on disk,
+     * and says in the seventh column whether there is a row that only this one sees. Twice the old snapshot, its xmax, those
+     * that it lists as running.
+     */
+    final String look;
+
+    /** How often the log was trimmed: while that is the same, what {@link #look} said is true. */
+    final String trims;
+
+    /** Sees to it that all that was in the server's log before is on disk; writes to it only if something was not. */
+    final String flush;
+
     /** Of transactions that had begun at the last snapshot: xids, xids from and to, up to, snapshot, above, up to. */
     final String early;
 
-    /** What has come since the last snapshot: two snapshots, above, previous xmax, current xmax, xids. */
-    final String first;
-
-    /** The same from the second page on: two snapshots, above. */
+    /** What has come since the last snapshot: two snapshots, above. */
     final String next;
 
     final String minSeq;
@@ -100,6 +110,16 @@ final class LogSql {
                 """);
         headAndFloor =
                 head.replace("AS xid))", "AS xid)), (SELECT COALESCE(pg_catalog.max(l.seq), 0) FROM " + log + " AS l)");
+        trims = filled("SELECT c.trims FROM {home}.forge_change_control AS c");
+        String flushing = "pg_catalog.pg_logical_emit_message(false, 'forgeloom', '', true)";
+        String unflushed = "pg_catalog.pg_current_wal_flush_lsn() < pg_catalog.pg_current_wal_insert_lsn()";
+        flush = "SELECT " + flushing + " WHERE " + unflushed;
+        look = head.replace(
+                "AS xid))", filled("""
+                AS xid)), CASE WHEN CAST(s.snap AS text) <> ? AND {unflushed} THEN {flushing} END,
+                       CASE WHEN CAST(s.snap AS text) <> ?
+                            THEN {home}.forge_change_news(CAST(? AS pg_catalog.xid8), CAST(? AS pg_catalog.xid8[])) END
+                """.strip().replace("{unflushed}", unflushed).replace("{flushing}", flushing)));
         // Each of them has its rows in one place of the index; several large ones would have to be sorted for each
         // page.
         early = filled("""
@@ -112,18 +132,11 @@ final class LogSql {
                     SELECT {columns} WHERE l.xid = e.xid AND l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT {rows}) AS r
                 ORDER BY r.seq LIMIT {rows}
                 """);
-        String pages = filled("""
+        next = filled("""
                 SELECT {columns}
                 WHERE pg_catalog.pg_visible_in_snapshot(l.xid, ?) AND NOT pg_catalog.pg_visible_in_snapshot(l.xid, ?)
-                  AND l.seq > ? {any} ORDER BY l.seq LIMIT {rows}
+                  AND l.seq > ? ORDER BY l.seq LIMIT {rows}
                 """);
-        next = pages.replace("{any}", "");
-        // Where a transaction is writing a million rows, each look would walk over all of them to find nothing new.
-        first = pages.replace("{any}", filled("""
-                AND ((SELECT n.xid FROM {log} AS n WHERE n.xid >= CAST(? AS pg_catalog.xid8) ORDER BY n.xid LIMIT 1)
-                         < CAST(? AS pg_catalog.xid8)
-                     OR EXISTS (SELECT FROM {log} AS n WHERE n.xid = ANY (CAST(? AS pg_catalog.xid8[]))))
-                """));
         minSeq = filled("SELECT l.seq FROM {log} AS l ORDER BY l.seq LIMIT 1");
         maxSeq = filled("SELECT l.seq FROM {log} AS l ORDER BY l.seq DESC LIMIT 1");
         trim = filled("""

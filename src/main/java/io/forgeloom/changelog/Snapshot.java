@@ -79,6 +79,11 @@ final class Snapshot {
         return next;
     }
 
+    /** Those that ran between the two, ascending; not to be written to. */
+    long[] running() {
+        return running;
+    }
+
     /** Whether the transaction had ended; what it did is seen if it committed. */
     boolean sees(long xid) {
         return xid < xmin || (xid < xmax && Arrays.binarySearch(running, xid) < 0);

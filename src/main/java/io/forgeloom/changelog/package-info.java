@@ -27,9 +27,9 @@
  *
  * <h2>Failure</h2>
  * <p>Server unreachable: the call fails, the next goes on where it began. Reader killed: it goes on at the position that was
- * stored last. Server restarted or recovered from a crash: nothing is lost and nobody starts anew, unless the server runs with
- * {@code synchronous_commit = off}, where readers may have been given what a crash takes back. A wake-up that does not
- * come costs a poll interval.
+ * stored last. Server restarted or recovered from a crash: nothing is lost and nobody starts anew; also where writers use
+ * {@code synchronous_commit = off}, since what a reader relies on is on disk first. A wake-up that does not come costs a poll
+ * interval.
  *
  * <p>Not logged: writes that name a partition of a tracked table instead of its root, and whatever is done while a table's
  * triggers are disabled. Written to the primary alone, and read there.

@@ -64,7 +64,7 @@ import picocli.CommandLine.Spec;
             "The checks of replicas have names such as replica-1.version.",
             "Grants: {\"ok\":true,\"role\":...,\"schema\":...,\"statements\":[...]}"
         })
-final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
+final class DoctorCommand implements Callable<Integer> {
 
     private static final int DEFAULT_POOL_SIZE = 100;
 
@@ -106,11 +106,6 @@ final class DoctorCommand implements Callable<Integer>, ForgeCommand.Verbose {
 
     DoctorCommand(Surroundings surroundings) {
         this.surroundings = surroundings;
-    }
-
-    @Override
-    public boolean verbose() {
-        return verbose;
     }
 
     @Override

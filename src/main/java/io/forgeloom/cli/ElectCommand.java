@@ -1,8 +1,7 @@
 package io.forgeloom.cli;
 
-import static io.forgeloom.error.ConfigurationException.requireBetween;
-
 import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.database.Identifier;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.leader.LeaderConfig;
 import io.forgeloom.leader.LeaderRole;
@@ -12,15 +11,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code forge elect}: campaigns for a role, and runs a command while it leads. */
 @Command(
@@ -55,23 +50,12 @@ import picocli.CommandLine.Spec;
             "JSON: {\"type\":\"standby\",\"role\":...}, {\"type\":\"elected\",\"role\":...,",
             "\"term\":...,\"token\":...}; lost, with \"cause\", and resigned likewise."
         })
-final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
-
-    private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h)");
+final class ElectCommand implements Callable<Integer> {
 
     private final Surroundings surroundings;
 
-    @Spec
-    private @Nullable CommandSpec spec;
-
     @Mixin
-    private final PrimaryOptions primary = new PrimaryOptions();
-
-    @Option(
-            names = "--timeout",
-            paramLabel = "SECONDS",
-            description = "How long the first connect may take, 1 to 3600. Defaults to 10.")
-    private int timeoutSeconds = 10;
+    private final StayOptions stay = new StayOptions();
 
     @Option(
             names = "--role",
@@ -106,11 +90,8 @@ final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
             description = "What forge leaders shows. Defaults to \"forge elect\" and the process id.")
     private @Nullable String node;
 
-    @Option(
-            names = "--schema",
-            paramLabel = "SCHEMA",
-            description = "Where Forgeloom's tables are. Defaults to where the session finds them.")
-    private @Nullable String schema;
+    @Mixin
+    private final SchemaOption schema = new SchemaOption();
 
     @Option(names = "--no-migrate", description = "Expects Forgeloom's tables instead of making them.")
     private boolean noMigrate;
@@ -118,8 +99,8 @@ final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
     @Option(names = "--json", description = "Prints one JSON object a line.")
     private boolean json;
 
-    @Option(names = "--verbose", description = "Prints the stack trace of a failure to standard error.")
-    private boolean verbose;
+    @Mixin
+    private final CommonOptions common = new CommonOptions();
 
     @Parameters(arity = "0..*", paramLabel = "COMMAND", description = "What to run while leading.")
     private List<String> command = new ArrayList<>();
@@ -129,19 +110,10 @@ final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
     }
 
     @Override
-    public boolean verbose() {
-        return verbose;
-    }
-
-    @Override
     public Integer call() {
-        CommandSpec current = spec;
-        if (current == null) {
-            throw new IllegalStateException("picocli has not set the command up");
-        }
-        requireDashes(current.commandLine().getParseResult().originalArgs());
-        PrintWriter err = current.commandLine().getErr();
-        Duration graceTime = time("--grace", grace, Duration.ZERO, Duration.ofMinutes(30));
+        requireDashes(common.commandLine().getParseResult().originalArgs());
+        PrintWriter err = common.err();
+        Duration graceTime = TimeText.parse("--grace", grace, Duration.ZERO, Duration.ofMinutes(30));
         LeaderConfig leaderConfig = leaderConfig(graceTime);
         @Nullable
         ElectBody body =
@@ -152,7 +124,7 @@ final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
                 role(),
                 !noMigrate,
                 new ElectLine(json),
-                body == null ? current.commandLine().getOut() : err,
+                body == null ? common.out() : err,
                 body);
         Duration ending = leaderConfig.bodyTimeout().plus(leaderConfig.leaseDuration());
         try (StoppableTask running = StoppableTask.start("forgeloom-elect", task, ending)) {
@@ -173,26 +145,21 @@ final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
 
     /** The session of the election and that of the bus, and one to spare for whatever must be asked beside them. */
     private DatabaseConfig config() {
-        Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
-        return primary.config(surroundings)
-                .poolSize(3)
-                .connectTimeout(timeout)
-                .poolTimeout(timeout)
-                .serviceName("forge elect")
-                .build();
+        return stay.config(surroundings, "forge elect").poolSize(3).build();
     }
 
     /** What depends on the lease goes with it; by the defaults it is the library's. */
     private LeaderConfig leaderConfig(Duration graceTime) {
-        Duration leaseTime = time("--lease", lease, Duration.ofMillis(500), Duration.ofHours(1));
+        Duration leaseTime = TimeText.parse("--lease", lease, Duration.ofMillis(500), Duration.ofHours(1));
         LeaderConfig.Builder config = LeaderConfig.builder()
                 .leaseDuration(leaseTime)
                 .lockValidateInterval(shorter(LeaderConfig.DEFAULTS.lockValidateInterval(), leaseTime.dividedBy(6)))
                 .checkInterval(shorter(LeaderConfig.DEFAULTS.checkInterval(), leaseTime.dividedBy(3)))
                 .bodyTimeout(graceTime.plus(ElectBody.AFTER_GRACE))
                 .takeover(takeover());
-        if (schema != null) {
-            config.schema(MigrateCommand.identifier("--schema", schema));
+        @Nullable Identifier home = schema.identifier();
+        if (home != null) {
+            config.schema(home);
         }
         try {
             return node == null ? config.build() : config.nodeId(node).build();
@@ -224,20 +191,5 @@ final class ElectCommand implements Callable<Integer>, ForgeCommand.Verbose {
         } catch (ConfigurationException e) {
             throw MigrateCommand.renamed("--role", e);
         }
-    }
-
-    private static Duration time(String option, String text, Duration least, Duration most) {
-        Matcher parts = DURATION.matcher(text);
-        if (!parts.matches()) {
-            throw new ConfigurationException(option, "is a number with its unit: 500ms, 3s, 2m or 1h");
-        }
-        long number = Long.parseLong(parts.group(1));
-        Duration time = switch (parts.group(2)) {
-            case "ms" -> Duration.ofMillis(number);
-            case "s" -> Duration.ofSeconds(number);
-            case "m" -> Duration.ofMinutes(number);
-            default -> Duration.ofHours(number);
-        };
-        return requireBetween(option, time, least, most);
     }
 }

@@ -41,12 +41,6 @@ public final class ForgeCommand {
 
     private static final Logger MIGRATE_LOGGER = Logger.getLogger("io.forgeloom.migrate");
 
-    /** A command that can say more of a failure. */
-    interface Verbose {
-        /** Whether it was told to. */
-        boolean verbose();
-    }
-
     private ForgeCommand() {}
 
     /**
@@ -75,6 +69,7 @@ public final class ForgeCommand {
                 .addSubcommand(new ElectCommand(surroundings))
                 .addSubcommand(new LeadersCommand(surroundings))
                 .addSubcommand(new NodesCommand(surroundings))
+                .addSubcommand(ChangesCommand.commandLine(surroundings))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 // A password may begin with an @.
                 .setExpandAtFiles(false)
@@ -139,7 +134,7 @@ public final class ForgeCommand {
             return ExitCode.USAGE;
         }
         err.println("forge: " + (failure instanceof ForgeException ? failure.getMessage() : failure.toString()));
-        if (command.getCommandSpec().userObject() instanceof Verbose talkative && talkative.verbose()) {
+        if (command.getParseResult().matchedOptionValue(CommonOptions.VERBOSE, false)) {
             failure.printStackTrace(err);
         } else {
             err.println("--verbose shows where it failed.");

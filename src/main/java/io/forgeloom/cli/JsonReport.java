@@ -1,6 +1,7 @@
 package io.forgeloom.cli;
 
 import io.forgeloom.cli.Diagnosis.ServerReport;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,5 +50,16 @@ final class JsonReport {
             }
         }
         json.append('"');
+    }
+
+    static void appendStrings(StringBuilder json, List<String> texts) {
+        json.append('[');
+        String separator = "";
+        for (String text : texts) {
+            json.append(separator);
+            appendString(json, text);
+            separator = ",";
+        }
+        json.append(']');
     }
 }

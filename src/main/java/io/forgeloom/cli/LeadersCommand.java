@@ -1,14 +1,12 @@
 package io.forgeloom.cli;
 
-import static io.forgeloom.error.ConfigurationException.requireBetween;
-
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.database.Identifier;
 import io.forgeloom.leader.LeaderConfig;
 import io.forgeloom.leader.LeaderElection;
 import io.forgeloom.leader.LeaderStatus;
 import java.io.PrintWriter;
-import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,9 +16,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code forge leaders}: who leads. Changes nothing. */
 @Command(
@@ -46,69 +42,42 @@ import picocli.CommandLine.Spec;
             "JSON: {\"ok\":true,\"leaders\":[{\"role\":...,\"state\":...,\"node\":...,\"term\":...,",
             "\"token\":...,\"since\":...,\"leaseUntil\":...,\"pid\":...}]}"
         })
-final class LeadersCommand implements Callable<Integer>, ForgeCommand.Verbose {
+final class LeadersCommand implements Callable<Integer> {
 
     private static final List<String> HEAD =
             List.of("ROLE", "STATE", "NODE", "TERM", "TOKEN", "SINCE", "LEASE UNTIL", "PID");
 
     private final Surroundings surroundings;
 
-    @Spec
-    private @Nullable CommandSpec spec;
+    @Mixin
+    private final CallOptions call = new CallOptions();
 
     @Mixin
-    private final PrimaryOptions primary = new PrimaryOptions();
-
-    @Option(
-            names = "--timeout",
-            paramLabel = "SECONDS",
-            description = "How long it may take, 1 to 3600. Defaults to 10.")
-    private int timeoutSeconds = 10;
-
-    @Option(
-            names = "--schema",
-            paramLabel = "SCHEMA",
-            description = "Where Forgeloom's tables are. Defaults to where the session finds them.")
-    private @Nullable String schema;
+    private final SchemaOption schema = new SchemaOption();
 
     @Option(names = "--json", description = "Prints one JSON object instead of a table.")
     private boolean json;
 
-    @Option(names = "--verbose", description = "Prints the stack trace of a failure to standard error.")
-    private boolean verbose;
+    @Mixin
+    private final CommonOptions common = new CommonOptions();
 
     LeadersCommand(Surroundings surroundings) {
         this.surroundings = surroundings;
     }
 
     @Override
-    public boolean verbose() {
-        return verbose;
-    }
-
-    @Override
     public Integer call() {
-        CommandSpec current = spec;
-        if (current == null) {
-            throw new IllegalStateException("picocli has not set the command up");
-        }
-        Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
         LeaderConfig.Builder leaderConfig = LeaderConfig.builder();
-        if (schema != null) {
-            leaderConfig.schema(MigrateCommand.identifier("--schema", schema));
+        @Nullable Identifier home = schema.identifier();
+        if (home != null) {
+            leaderConfig.schema(home);
         }
-        DatabaseConfig config = primary.config(surroundings)
-                .poolSize(1)
-                .connectTimeout(timeout)
-                .poolTimeout(timeout)
-                .statementTimeout(timeout)
-                .serviceName("forge leaders")
-                .build();
+        DatabaseConfig config = call.config(surroundings, "forge leaders").build();
         List<LeaderStatus> leaders;
         try (Database database = Database.open(config)) {
             leaders = LeaderElection.leaders(database, leaderConfig.build());
         }
-        PrintWriter out = current.commandLine().getOut();
+        PrintWriter out = common.out();
         if (json) {
             out.println(json(leaders));
         } else if (leaders.isEmpty()) {

@@ -18,9 +18,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code forge migrate}: brings a database to where the migration files are, or tells how the two stand to each other. */
 @Command(
@@ -53,12 +51,9 @@ import picocli.CommandLine.Spec;
             "with null for what is not known; --status has \"migrations\", with",
             "\"appliedChecksum\", in the place of the first three."
         })
-final class MigrateCommand implements Callable<Integer>, ForgeCommand.Verbose {
+final class MigrateCommand implements Callable<Integer> {
 
     private final Surroundings surroundings;
-
-    @Spec
-    private @Nullable CommandSpec spec;
 
     @Mixin
     private final PrimaryOptions primary = new PrimaryOptions();
@@ -109,21 +104,15 @@ final class MigrateCommand implements Callable<Integer>, ForgeCommand.Verbose {
     @Option(names = "--json", description = "Prints one JSON object instead of text.")
     private boolean json;
 
-    @Option(names = "--verbose", description = "Prints the stack trace of a failure to standard error.")
-    private boolean verbose;
+    @Mixin
+    private final CommonOptions common = new CommonOptions();
 
     MigrateCommand(Surroundings surroundings) {
         this.surroundings = surroundings;
     }
 
     @Override
-    public boolean verbose() {
-        return verbose;
-    }
-
-    @Override
     public Integer call() {
-        CommandLine commandLine = commandLine();
         Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
         requireBetween("--wait", waitSeconds, 0, 86_400);
         Mode mode = mode();
@@ -132,7 +121,7 @@ final class MigrateCommand implements Callable<Integer>, ForgeCommand.Verbose {
         }
         @Nullable Identifier home = schema == null ? null : identifier("--schema", schema);
         DatabaseConfig config = config(timeout);
-        PrintWriter out = commandLine.getOut();
+        PrintWriter out = common.out();
         MigrateProgress progress = new MigrateProgress(
                 out, json || mode != Mode.RUN ? 0 : surroundings.columns(), surroundings.unicode(), System::nanoTime);
         MigrateTask task =
@@ -144,10 +133,10 @@ final class MigrateCommand implements Callable<Integer>, ForgeCommand.Verbose {
             if (json) {
                 out.println(MigrateJson.of(outcome, mode));
             } else {
-                new MigrateReport(out, commandLine.getErr(), surroundings.unicode()).print(outcome, mode);
+                new MigrateReport(out, common.err(), surroundings.unicode()).print(outcome, mode);
             }
-            if (verbose && outcome.cause() != null) {
-                outcome.cause().printStackTrace(commandLine.getErr());
+            if (common.verbose() && outcome.cause() != null) {
+                outcome.cause().printStackTrace(common.err());
             }
             return outcome.ok() ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
         }
@@ -211,13 +200,5 @@ final class MigrateCommand implements Callable<Integer>, ForgeCommand.Verbose {
     /** What is wrong, without the option's name. */
     static String problem(ConfigurationException thrown) {
         return String.valueOf(thrown.getMessage()).substring(thrown.option().length() + ": ".length());
-    }
-
-    private CommandLine commandLine() {
-        CommandSpec current = spec;
-        if (current == null) {
-            throw new IllegalStateException("picocli has not set the command up");
-        }
-        return current.commandLine();
     }
 }

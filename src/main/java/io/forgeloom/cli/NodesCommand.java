@@ -1,14 +1,12 @@
 package io.forgeloom.cli;
 
-import static io.forgeloom.error.ConfigurationException.requireBetween;
-
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.database.Identifier;
 import io.forgeloom.node.NodeConfig;
 import io.forgeloom.node.NodeInfo;
 import io.forgeloom.node.NodeRegistry;
 import java.io.PrintWriter;
-import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,9 +16,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code forge nodes}: which processes there are. Changes nothing. */
 @Command(
@@ -46,69 +42,42 @@ import picocli.CommandLine.Spec;
             "JSON: {\"ok\":true,\"nodes\":[{\"node\":...,\"status\":...,\"service\":...,\"host\":...,",
             "\"pid\":...,\"version\":...,\"started\":...,\"heartbeat\":...,\"silentMillis\":...}]}"
         })
-final class NodesCommand implements Callable<Integer>, ForgeCommand.Verbose {
+final class NodesCommand implements Callable<Integer> {
 
     private static final List<String> HEAD =
             List.of("NODE", "STATUS", "SERVICE", "HOST", "PID", "VERSION", "STARTED", "SILENT");
 
     private final Surroundings surroundings;
 
-    @Spec
-    private @Nullable CommandSpec spec;
+    @Mixin
+    private final CallOptions call = new CallOptions();
 
     @Mixin
-    private final PrimaryOptions primary = new PrimaryOptions();
-
-    @Option(
-            names = "--timeout",
-            paramLabel = "SECONDS",
-            description = "How long it may take, 1 to 3600. Defaults to 10.")
-    private int timeoutSeconds = 10;
-
-    @Option(
-            names = "--schema",
-            paramLabel = "SCHEMA",
-            description = "Where Forgeloom's tables are. Defaults to where the session finds them.")
-    private @Nullable String schema;
+    private final SchemaOption schema = new SchemaOption();
 
     @Option(names = "--json", description = "Prints one JSON object instead of a table.")
     private boolean json;
 
-    @Option(names = "--verbose", description = "Prints the stack trace of a failure to standard error.")
-    private boolean verbose;
+    @Mixin
+    private final CommonOptions common = new CommonOptions();
 
     NodesCommand(Surroundings surroundings) {
         this.surroundings = surroundings;
     }
 
     @Override
-    public boolean verbose() {
-        return verbose;
-    }
-
-    @Override
     public Integer call() {
-        CommandSpec current = spec;
-        if (current == null) {
-            throw new IllegalStateException("picocli has not set the command up");
-        }
-        Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
         NodeConfig.Builder nodeConfig = NodeConfig.builder();
-        if (schema != null) {
-            nodeConfig.schema(MigrateCommand.identifier("--schema", schema));
+        @Nullable Identifier home = schema.identifier();
+        if (home != null) {
+            nodeConfig.schema(home);
         }
-        DatabaseConfig config = primary.config(surroundings)
-                .poolSize(1)
-                .connectTimeout(timeout)
-                .poolTimeout(timeout)
-                .statementTimeout(timeout)
-                .serviceName("forge nodes")
-                .build();
+        DatabaseConfig config = call.config(surroundings, "forge nodes").build();
         List<NodeInfo> nodes;
         try (Database database = Database.open(config)) {
             nodes = NodeRegistry.nodes(database, nodeConfig.build());
         }
-        PrintWriter out = current.commandLine().getOut();
+        PrintWriter out = common.out();
         if (json) {
             out.println(json(nodes));
         } else if (nodes.isEmpty()) {

@@ -1,20 +1,16 @@
 package io.forgeloom.cli;
 
-import static io.forgeloom.error.ConfigurationException.requireBetween;
-
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.notify.NotifyBus;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code forge notify}: sends one notification. */
@@ -31,14 +27,14 @@ import picocli.CommandLine.Parameters;
             "command line or a URL cannot be read, or channel or payload is too long.",
             "What begins with a dash comes after --."
         })
-final class NotifyCommand implements Callable<Integer>, ForgeCommand.Verbose {
+final class NotifyCommand implements Callable<Integer> {
 
     private static final Pattern URL = Pattern.compile("(jdbc:|postgres(ql)?://).*", Pattern.CASE_INSENSITIVE);
 
     private final Surroundings surroundings;
 
     @Mixin
-    private final PrimaryOptions primary = new PrimaryOptions();
+    private final CallOptions call = new CallOptions();
 
     @Parameters(index = "0", paramLabel = "CHANNEL", description = "1 to 63 bytes of UTF-8.")
     private String channel = "";
@@ -46,36 +42,20 @@ final class NotifyCommand implements Callable<Integer>, ForgeCommand.Verbose {
     @Parameters(index = "1", paramLabel = "PAYLOAD", description = "At most 7,999 bytes of UTF-8; may be empty.")
     private String payload = "";
 
-    @Option(
-            names = "--timeout",
-            paramLabel = "SECONDS",
-            description = "How long it may take, 1 to 3600. Defaults to 10.")
-    private int timeoutSeconds = 10;
-
-    @Option(names = "--verbose", description = "Prints the stack trace of a failure to standard error.")
-    private boolean verbose;
+    /** Read by picocli alone. */
+    @Mixin
+    @SuppressWarnings("UnusedVariable")
+    private final CommonOptions common = new CommonOptions();
 
     NotifyCommand(Surroundings surroundings) {
         this.surroundings = surroundings;
     }
 
     @Override
-    public boolean verbose() {
-        return verbose;
-    }
-
-    @Override
     public Integer call() {
-        Duration timeout = Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
         requireNoUrl("CHANNEL", channel);
         requireSendable("CHANNEL or PAYLOAD", channel, payload);
-        DatabaseConfig config = primary.config(surroundings)
-                .poolSize(1)
-                .connectTimeout(timeout)
-                .poolTimeout(timeout)
-                .statementTimeout(timeout)
-                .serviceName("forge notify")
-                .build();
+        DatabaseConfig config = call.config(surroundings, "forge notify").build();
         try (Database database = Database.open(config)) {
             return database.withConnection(this::send);
         }

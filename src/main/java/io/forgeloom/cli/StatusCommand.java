@@ -40,7 +40,7 @@ import picocli.CommandLine.Spec;
             "\"lagIsAtLeast\":...,\"connections\":...,\"maxConnections\":...,\"problem\":...}]}",
             "with null for what is not known."
         })
-final class StatusCommand implements Callable<Integer>, ForgeCommand.Verbose {
+final class StatusCommand implements Callable<Integer> {
 
     private final Surroundings surroundings;
 
@@ -58,11 +58,6 @@ final class StatusCommand implements Callable<Integer>, ForgeCommand.Verbose {
 
     StatusCommand(Surroundings surroundings) {
         this.surroundings = surroundings;
-    }
-
-    @Override
-    public boolean verbose() {
-        return verbose;
     }
 
     @Override

@@ -19,7 +19,11 @@
  * {@link io.forgeloom.cli.ElectTask}, {@link io.forgeloom.cli.ElectBody}, which runs a command meanwhile,
  * {@link io.forgeloom.cli.ProcessTree} and {@link io.forgeloom.cli.TreeGuard}, which end it; {@code forge leaders} shows who
  * leads: {@link io.forgeloom.cli.LeadersCommand}, and {@code forge nodes} which processes there are:
- * {@link io.forgeloom.cli.NodesCommand}.
+ * {@link io.forgeloom.cli.NodesCommand}. {@code forge changes} is for the change log:
+ * {@link io.forgeloom.cli.ChangesCommand} names its commands, {@link io.forgeloom.cli.FollowTask} follows,
+ * {@link io.forgeloom.cli.OpenLog} finds the log. Options that several commands have are in
+ * {@link io.forgeloom.cli.CommonOptions}, {@link io.forgeloom.cli.CallOptions}, {@link io.forgeloom.cli.StayOptions} and
+ * {@link io.forgeloom.cli.SchemaOption}.
  *
  * <h2>Guarantees</h2>
  * <ul>
@@ -28,6 +32,7 @@
  *   <li>Everything that is not in order comes with its remedy.
  *   <li>The command of {@code forge elect} has ended before its role is given back, and before the lease is over where the
  *       role was lost; it does not outlive {@code forge elect}. A {@code forge elect} that is frozen cannot see to that.
+ *   <li>A row that {@code forge changes follow} was given is printed before its consumer commits.
  *   <li>The environment is read in {@link io.forgeloom.cli.Surroundings} and nowhere else.
  * </ul>
  *
@@ -38,11 +43,12 @@
  * <h2>Threads</h2>
  * <p>A virtual thread {@code forgeloom-doctor-ROLE} or {@code forgeloom-status-ROLE} for each server, which ends with the
  * command; {@code forgeloom-migrate}, which SIGINT and SIGTERM interrupt through the shutdown hook
- * {@code forgeloom-migrate-signal}; {@code forgeloom-listen} and {@code forgeloom-elect} likewise, for which a
- * signal is the usual end.
+ * {@code forgeloom-migrate-signal}; {@code forgeloom-listen}, {@code forgeloom-elect} and
+ * {@code forgeloom-changes} likewise, for which a signal is the usual end.
  *
  * <h2>Example</h2>
  * <pre>{@code
+ * forge changes follow --url postgres://app@db.example.com/app --table orders --json
  * forge doctor --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app --json
  * forge elect --url postgres://app@db.example.com/app --role nightly -- ./nightly.sh
  * forge leaders --url postgres://app@db.example.com/app

@@ -55,6 +55,10 @@ record HarmlessFunctions(Set<String> functions, Set<String> keywords, boolean st
         "pg_last_wal_receive_lsn",
         "pg_last_xact_replay_timestamp",
         "pg_logical_emit_message",
+        "pg_control_checkpoint",
+        "pg_control_init",
+        "pg_control_recovery",
+        "pg_control_system",
         "pg_xact_status",
         "txid_status",
         "pg_relation_size",
@@ -64,6 +68,9 @@ record HarmlessFunctions(Set<String> functions, Set<String> keywords, boolean st
         "pg_database_size",
         "pg_tablespace_size"
     };
+
+    /** Of our system schema, which may be made after the pool: they only look. */
+    private static final Set<String> OURS = Set.of("forge_change_news");
 
     /** Words that the grammar knows before a parenthesis and yet allows as names: harmless where nobody uses them so. */
     private static final String[] WORDS = {
@@ -129,6 +136,6 @@ record HarmlessFunctions(Set<String> functions, Set<String> keywords, boolean st
     }
 
     boolean isHarmless(String name, boolean quoted) {
-        return functions.contains(name) || (!quoted && keywords.contains(name));
+        return functions.contains(name) || OURS.contains(name) || (!quoted && keywords.contains(name));
     }
 }

@@ -45,6 +45,21 @@ final class BodyRun {
         return leadership;
     }
 
+    /** Waits until the thread has ended, which is a moment after it said that the body had. */
+    void join() {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     boolean isOnCurrentThread() {
         return thread.equals(Thread.currentThread());
     }

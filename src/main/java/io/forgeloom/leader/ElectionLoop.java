@@ -227,6 +227,7 @@ final class ElectionLoop {
                 Deadline.after(config.bodyTimeout()),
                 () -> seats.where(Seat::isBodyAwaited).isEmpty());
         seats.giveUpLateBodies();
+        seats.joinBodies();
         watch.stop();
         events.finish();
     }
@@ -407,6 +408,7 @@ final class ElectionLoop {
                 lost(watched, "the server has not answered in time");
             }
             seats.giveUpLateBodies();
+            seats.joinBodies();
             seats.awaitChange(seen, seats.nanosToLook(LOOK_NANOS));
         }
     }

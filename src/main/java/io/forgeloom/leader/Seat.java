@@ -57,6 +57,10 @@ final class Seat {
     @Nullable
     BodyRun run;
 
+    /** The last body that said that it was done: its thread may have a moment left. */
+    @Nullable
+    BodyRun ended;
+
     /** How many bodies in a row have failed. */
     int failures;
 

@@ -5,6 +5,7 @@ import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -240,12 +241,20 @@ final class SeatTable {
         }
         change(() -> {
             seat.run = null;
+            seat.ended = ended;
             boolean leads = leadership.equals(seat.leadership);
             seat.failures = thrown != null && leads ? seat.failures + 1 : 0;
             if (leads) {
                 giveUp(seat, "its body has ended");
             }
         });
+    }
+
+    /** Waits for the threads of bodies that are done. */
+    void joinBodies() {
+        for (Seat seat : where(seat -> seat.ended != null)) {
+            Objects.requireNonNull(seat.ended).join();
+        }
     }
 
     /** Begins to give roles up by choice: what they do is stopped first. */

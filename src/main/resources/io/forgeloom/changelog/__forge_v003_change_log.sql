@@ -123,8 +123,8 @@ AS $function$
     FROM base AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype <> 'd'
 $function$;
 
--- The statement that logs what one statement did to a table, as the table is now.
-CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean) RETURNS text
+-- The statement that logs what one statement did to a table, as the table is now; slot is what stands for the slot.
+CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean, slot text) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
 AS $function$
 DECLARE
@@ -132,8 +132,7 @@ DECLARE
     target text := (SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
                     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tracked);
     key_names text[] := forge_change_key(tracked);
-    start text := format('INSERT INTO %s.forge_change_log (slot, op, table_name, row_id, key, changed_cols) SELECT'
-        ' (SELECT s.last_value FROM %1$s.forge_change_slot AS s), ', home);
+    start text := format('INSERT INTO %s.forge_change_log (slot, op, table_name, row_id, key, changed_cols) SELECT %s, ', home, slot);
     -- Of o, of n, and of whichever there is.
     old_key text; new_key text; some_key text; matched text; changed text;
 BEGIN
@@ -176,18 +175,41 @@ BEGIN
 END
 $function$;
 
+-- What tells one set of columns from another. Said to be immutable so that it is asked when a statement is planned, and
+-- only then: a plan in which a table's number occurs is made anew whenever that table is altered. Planned with an older
+-- snapshot, which may not see that yet, it says that it does not know.
+CREATE FUNCTION forge_change_shape(tracked oid) RETURNS bigint
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
+    WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped
+      AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')
+$function$;
+
 -- The trigger function of a table. As the table was when this was written its statements are planned once; as it is later,
--- with other columns or another name, each is made anew: that takes longer, and no write fails.
+-- with other columns or another name, each is made anew: that takes longer, and no write fails. Whatever is done for each
+-- statement is done without one of its own, where that can be.
 CREATE FUNCTION forge_change_body(tracked oid, mode text, columns boolean) RETURNS text
     LANGUAGE sql STABLE SET search_path FROM CURRENT
 AS $function$
     SELECT format($source$
 -- forge_enable_reactivity: mode %1$s, columns %2$s
+<<forge>>
+DECLARE
+    slot smallint := coalesce(pg_sequence_last_value(%12$L::regclass), 0);
+    known boolean := TG_RELID = %11$s::oid AND %10$s.forge_change_shape(%11$s::oid) = %5$s;
+    mode text := %1$L;
 BEGIN
-    IF TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L AND %5$s = (
-        SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
-        WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped)
-    THEN
+    IF known IS NOT TRUE THEN
+        -- With an older snapshot the catalog may tell of columns that are gone; the names of an object are those of now.
+        SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) = %5$s AND count(*) = count(i.names),
+               CASE WHEN count(*) = count(i.names) THEN mode ELSE 'statement' END
+        INTO known, mode
+        FROM pg_attribute AS a LEFT JOIN LATERAL pg_identify_object_as_address(1259, TG_RELID, a.attnum) AS i (kind, names, args)
+            ON i.names[3] = a.attname
+        WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped;
+    END IF;
+    IF known AND TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L THEN
         IF TG_OP = 'INSERT' THEN
             %6$s;
         ELSIF TG_OP = 'UPDATE' THEN
@@ -201,21 +223,24 @@ BEGIN
         END IF;
     ELSE
         PERFORM pg_current_xact_id();
-        EXECUTE %10$s.forge_change_sql(TG_RELID, TG_OP, %1$L, %2$L);
+        EXECUTE %10$s.forge_change_sql(TG_RELID, TG_OP, mode, %2$L, '$1') USING slot;
     END IF;
     -- Rings only where someone sleeps, where it cannot fail a PREPARE TRANSACTION, and where the queue has room.
-    PERFORM pg_notify('forge_changes', '') FROM %10$s.forge_change_sleepers AS w
-    WHERE w.last_value > 0 AND w.last_value / 2 > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
-      AND (w.last_value %% 2 = 1 OR current_setting('max_prepared_transactions') = '0')
-      AND pg_notification_queue_usage() < 0.5;
+    IF pg_sequence_last_value(%13$L::regclass) > 0 THEN
+        PERFORM pg_notify('forge_changes', '') FROM %10$s.forge_change_sleepers AS w
+        WHERE w.last_value / 2 > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
+          AND (w.last_value %% 2 = 1 OR current_setting('max_prepared_transactions') = '0')
+          AND pg_notification_queue_usage() < 0.5;
+    END IF;
     RETURN NULL;
 END
 $source$, mode, columns, c.relname, n.nspname,
         (SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
          WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped),
-        forge_change_sql(tracked, 'INSERT', mode, columns), forge_change_sql(tracked, 'UPDATE', mode, columns),
-        forge_change_sql(tracked, 'DELETE', mode, columns), forge_change_sql(tracked, 'TRUNCATE', mode, columns),
-        quote_ident(current_schema()))
+        forge_change_sql(tracked, 'INSERT', mode, columns, 'forge.slot'), forge_change_sql(tracked, 'UPDATE', mode, columns, 'forge.slot'),
+        forge_change_sql(tracked, 'DELETE', mode, columns, 'forge.slot'), forge_change_sql(tracked, 'TRUNCATE', mode, columns, 'forge.slot'),
+        quote_ident(current_schema()), tracked, quote_ident(current_schema()) || '.forge_change_slot',
+        quote_ident(current_schema()) || '.forge_change_sleepers')
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tracked
 $function$;
 
@@ -323,6 +348,31 @@ BEGIN
         -- For whoever writes as replication does.
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tracked, 'forge_changes_' || operation);
     END LOOP;
+END
+$function$;
+
+-- Whether there is a row that one sees now and did not see when the transactions from above on had not ended, and those of
+-- running had not either. Of one that is still writing a million rows none is looked at.
+CREATE FUNCTION forge_change_news(above xid8, running xid8[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
+    -- The slots have no statistics, and are read by their indexes whatever is guessed.
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $function$
+DECLARE
+    seen pg_snapshot := pg_current_snapshot();
+    one xid8;
+BEGIN
+    IF (SELECT l.xid FROM forge_change_log AS l WHERE l.xid >= above AND l.xid < pg_snapshot_xmax(seen)
+        ORDER BY l.xid LIMIT 1) IS NOT NULL
+    THEN
+        RETURN true;
+    END IF;
+    FOREACH one IN ARRAY running LOOP
+        IF pg_visible_in_snapshot(one, seen) AND EXISTS (SELECT FROM forge_change_log AS l WHERE l.xid = one) THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
 END
 $function$;
 

@@ -21,6 +21,7 @@ final class ChangeLogFixture implements AutoCloseable {
     final NotifyBus bus;
     final ChangeLog log;
     private final TestServer server;
+    private final Identifier home;
 
     ChangeLogFixture(TestServer server) {
         this(server, new Identifier("elsewhere"));
@@ -28,11 +29,17 @@ final class ChangeLogFixture implements AutoCloseable {
 
     ChangeLogFixture(TestServer server, Identifier home) {
         this.server = server;
+        this.home = home;
         SystemSchemaFiles.apply(server.url(), home);
         database =
                 Database.open(DatabaseConfig.builder(server.url()).poolSize(12).build());
         bus = NotifyBus.of(database);
         log = ChangeLog.of(database, bus, home);
+    }
+
+    /** The schema of the log. */
+    Identifier home() {
+        return home;
     }
 
     /** Runs statements in the sessions of the application, one transaction for each. */

@@ -255,6 +255,54 @@ class ChangeTrackingTest {
     }
 
     @Test
+    void noNameOfTheUsersIsTakenForOneOfOurs(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = new ChangeLogFixture(server)) {
+            fixture.execute(
+                    "CREATE TABLE \"a$1\" (slot int PRIMARY KEY, known int, mode text, forge int, o int, n int)");
+            fixture.log.track("\"a$1\"", TrackOptions.DEFAULTS);
+            ChangePosition start = fixture.log.now();
+            fixture.execute(
+                    "INSERT INTO \"a$1\" VALUES (1, 1, '', 1, 1, 1)",
+                    "UPDATE \"a$1\" SET known = 2, mode = 'x', forge = 2, o = 2",
+                    "ALTER TABLE \"a$1\" ADD tg_relid int",
+                    "UPDATE \"a$1\" SET tg_relid = 2",
+                    "DELETE FROM \"a$1\"");
+            assertEquals(
+                    List.of(
+                            "I elsewhere.a$1 1",
+                            "U elsewhere.a$1 1 known,mode,forge,o",
+                            "U elsewhere.a$1 1 tg_relid",
+                            "D elsewhere.a$1 1"),
+                    fixture.lines(start).stream()
+                            .map(line -> line.replace("\"", ""))
+                            .toList());
+        }
+    }
+
+    @Test
+    void aTransactionThatBeganBeforeTheTableWasAlteredCanWrite(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = new ChangeLogFixture(server);
+                Connection session = server.connect();
+                Statement statement = session.createStatement()) {
+            fixture.execute("CREATE TABLE t (id int PRIMARY KEY, a int, b int)", "INSERT INTO t VALUES (1, 1, 1)");
+            fixture.log.track("t", TrackOptions.DEFAULTS);
+            ChangePosition start = fixture.log.now();
+            statement.execute("UPDATE t SET a = 2");
+            session.setAutoCommit(false);
+            session.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            statement.execute("SELECT 1");
+            fixture.execute("ALTER TABLE t DROP b, ADD c int");
+            statement.execute("UPDATE t SET a = 3");
+            session.commit();
+            session.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+            statement.execute("UPDATE t SET a = 4, c = 4");
+            session.commit();
+            assertEquals(
+                    List.of("U elsewhere.t 1 a", "U elsewhere.t null", "U elsewhere.t 1 a,c"), fixture.lines(start));
+        }
+    }
+
+    @Test
     void trackingAgainWaitsForNobodyAndUntrackingLeavesNothing(TestDatabase server) throws Exception {
         try (ChangeLogFixture fixture = new ChangeLogFixture(server);
                 Connection writer = server.connect();

@@ -40,6 +40,11 @@ class ForgeCommandTest {
             assertEquals(0, help.exitCode());
             assertTrue(help.out().lines().allMatch(line -> line.length() <= 80), help.out());
         }
+        for (String command : new String[] {"track", "untrack", "follow", "stats", "trim", "drop-consumer"}) {
+            ForgeRun help = ForgeRun.of("changes", command, "--help");
+            assertEquals(0, help.exitCode());
+            assertTrue(help.out().lines().allMatch(line -> line.length() <= 80), help.out());
+        }
         assertTrue(ForgeRun.of("--help").out().startsWith("Usage: forge "));
     }
 
@@ -152,7 +157,7 @@ class ForgeCommandTest {
         ForgeRun run = ForgeRun.of("doctr");
 
         assertEquals(2, run.exitCode());
-        assertTrue(run.err().contains("there is: doctor"), run.err());
+        assertTrue(run.err().contains("there is: changes, doctor"), run.err());
         assertEquals(2, ForgeRun.of().exitCode());
     }
 }

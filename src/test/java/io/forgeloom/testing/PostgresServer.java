@@ -188,6 +188,30 @@ public final class PostgresServer implements TestServer {
         cluster.promoted(this);
     }
 
+    /** Keeps a copy of the data as it is now, in the place of an earlier one. The server must be down. */
+    public void keepCopy() {
+        FileTrees.delete(copy());
+        FileTrees.copy(dataOfStopped(), copy(), path -> true);
+    }
+
+    /** Puts the data back to what {@link #keepCopy()} kept. The server must be down. */
+    public void restoreCopy() {
+        FileTrees.delete(dataOfStopped());
+        FileTrees.copy(copy(), data, path -> true);
+        ServerUser.give(data.getParent());
+    }
+
+    private Path copy() {
+        return data.resolveSibling("copy");
+    }
+
+    private Path dataOfStopped() {
+        if (running()) {
+            throw failure("still running");
+        }
+        return data;
+    }
+
     /** Waits until the server takes a connection. */
     public void awaitReady(Duration timeout) throws InterruptedException {
         long started = System.nanoTime();

@@ -10,14 +10,12 @@ import io.forgeloom.database.TransactionId;
 import io.forgeloom.testing.PostgresCluster;
 import io.forgeloom.testing.PostgresServer;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -35,8 +33,6 @@ final class DemoRun {
 
     private static final Duration SETTLE_LIMIT = Duration.ofSeconds(10);
     private static final Duration AUDIT_LIMIT = Duration.ofMinutes(10);
-    private static final Duration SESSIONS_GONE_LIMIT = Duration.ofSeconds(5);
-    private static final long POLL_MILLIS = 50;
     private static final Duration STOP_LIMIT = POOL_TIMEOUT.plusSeconds(5);
 
     /** A replica that hangs is found and missed for some seconds, which the shortest run has not. */
@@ -76,12 +72,13 @@ final class DemoRun {
             try {
                 if (target.cluster() == null) {
                     view.ready(describe(target, control));
-                    return run(events, target, control, bank, null);
+                    return run(events, target, control, bank, null, null);
                 }
                 view.starting("Starting three processes that compete to lead", 1);
-                try (LeaderLoad leaders = LeaderLoad.open(control, target.url(), outage, events, options.seconds())) {
+                try (LeaderLoad leaders = LeaderLoad.open(control, target.url(), outage, events, options.seconds());
+                        ChangeLoad changes = ChangeLoad.open(target.url())) {
                     view.ready(describe(target, control));
-                    return run(events, target, control, bank, leaders);
+                    return run(events, target, control, bank, leaders, changes);
                 }
             } finally {
                 if (target.cluster() == null) {
@@ -91,7 +88,13 @@ final class DemoRun {
         }
     }
 
-    private Verdict run(Events events, Target target, Database control, Bank bank, @Nullable LeaderLoad leaders)
+    private Verdict run(
+            Events events,
+            Target target,
+            Database control,
+            Bank bank,
+            @Nullable LeaderLoad leaders,
+            @Nullable ChangeLoad changes)
             throws InterruptedException, SQLException {
         int late;
         long elapsed;
@@ -102,6 +105,7 @@ final class DemoRun {
         ReadLoad readers = new ReadLoad(database, bank, tally, reads, target.servers());
         BusFindings notified = BusFindings.NONE;
         LeaderFindings led = LeaderFindings.NONE;
+        ChangeFindings changed = ChangeFindings.NONE;
         // The bus takes a connection for itself.
         @Nullable BusLoad bus = options.pool() == 1 ? null : new BusLoad(database, bank, tally, serviceName);
         try (database;
@@ -115,6 +119,9 @@ final class DemoRun {
             if (leaders != null) {
                 leaders.start();
             }
+            if (changes != null) {
+                changes.start();
+            }
             transfers.start(options.threads());
             readers.start(options.readers(), options.threads());
             events.add("started " + options.threads() + " clients"
@@ -124,6 +131,9 @@ final class DemoRun {
                 script(events, target, database, control, reads, bus);
                 if (leaders != null) {
                     led = leaders.stop();
+                }
+                if (changes != null) {
+                    changed = changes.stop();
                 }
                 events.add("stopping the clients");
                 late = transfers.stop(STOP_LIMIT) + readers.stop(STOP_LIMIT);
@@ -151,7 +161,7 @@ final class DemoRun {
                 : ReadFindings.of(
                         reads,
                         database.replicas().stream().map(ReplicaStatus::pool).toList(),
-                        sessionsLeftOnReplicas(target));
+                        SessionsLeft.on(target.replicas(), serviceName));
         Findings findings = look(
                 control,
                 bank,
@@ -161,7 +171,8 @@ final class DemoRun {
                 database.primary().stats(),
                 read,
                 notified,
-                led);
+                led,
+                changed);
         Verdict verdict = Verdict.of(findings);
         view.print(Report.of(terminal, elapsed, tally, reads, outage, findings, verdict));
         return verdict;
@@ -262,9 +273,10 @@ final class DemoRun {
             PoolStats pool,
             ReadFindings reads,
             BusFindings notified,
-            LeaderFindings led)
-            throws InterruptedException {
-        long left = sessionsLeft(control);
+            LeaderFindings led,
+            ChangeFindings changed)
+            throws InterruptedException, SQLException {
+        long left = SessionsLeft.onPrimary(control, serviceName);
         Reconciliation reconciliation = new Reconciliation(journals);
         bank.forEachId(control, reconciliation::found);
         Reconciliation.Result ids = reconciliation.result();
@@ -279,7 +291,8 @@ final class DemoRun {
                 outage.over(),
                 reads,
                 notified,
-                led);
+                led,
+                changed);
     }
 
     private static Findings.Settled settle(
@@ -301,42 +314,6 @@ final class DemoRun {
             }
         }
         return new Findings.Settled(committed, rolledBack, open, disagreeing);
-    }
-
-    /** Sessions of the pool that the server has; it notices the end of one a moment after the pool closed it. */
-    private long sessionsLeft(Database control) throws InterruptedException {
-        long deadline = System.nanoTime() + SESSIONS_GONE_LIMIT.toNanos();
-        while (true) {
-            long left = control.withConnection(connection -> {
-                try (PreparedStatement count = connection.prepareStatement(
-                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = ?")) {
-                    count.setString(1, serviceName);
-                    try (ResultSet row = count.executeQuery()) {
-                        row.next();
-                        return row.getLong(1);
-                    }
-                }
-            });
-            if (left == 0 || System.nanoTime() - deadline > 0) {
-                return left;
-            }
-            Thread.sleep(POLL_MILLIS);
-        }
-    }
-
-    private long sessionsLeftOnReplicas(Target target) throws InterruptedException, SQLException {
-        long deadline = System.nanoTime() + SESSIONS_GONE_LIMIT.toNanos();
-        while (true) {
-            long left = 0;
-            for (PostgresServer replica : target.replicas()) {
-                left += Long.parseLong(Objects.requireNonNull(replica.query(
-                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + serviceName + "'")));
-            }
-            if (left == 0 || System.nanoTime() - deadline > 0) {
-                return left;
-            }
-            Thread.sleep(POLL_MILLIS);
-        }
     }
 
     // ---- the two databases ----

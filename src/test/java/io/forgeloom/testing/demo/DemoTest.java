@@ -48,6 +48,7 @@ class DemoTest {
                             "(?s).*kill -9, until another one leads +[0-9].*resign, until another one leads +[0-9].*"
                                     + "writes by earlier leaders, refused +[1-9].*writes by earlier leaders, accepted +0\n.*"),
                     output);
+            assertTrue(output.matches("(?s).*rows of the copy that are different +0  0 times begun anew\n.*"), output);
             assertTrue(output.matches("(?s).*lost +0\n.*leaked +0 .*Every invariant held\\..*"), output);
         }
     }

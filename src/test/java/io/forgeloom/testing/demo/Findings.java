@@ -16,6 +16,7 @@ import io.forgeloom.database.PoolStats;
  * @param reads what the readers found
  * @param bus what the subscribers found
  * @param leader what came of the election
+ * @param changes what came of the copy that followed the change log
  */
 record Findings(
         Reconciliation.Result ids,
@@ -28,7 +29,8 @@ record Findings(
         boolean recovered,
         ReadFindings reads,
         BusFindings bus,
-        LeaderFindings leader) {
+        LeaderFindings leader,
+        ChangeFindings changes) {
 
     /**
      * What {@link io.forgeloom.database.Database#commitOutcome} said of the transactions with a known id.

@@ -47,6 +47,9 @@ final class Report {
         if (findings.leader().any()) {
             report.leader(findings.leader());
         }
+        if (findings.changes().any()) {
+            report.changes(findings.changes());
+        }
         report.connections(findings);
         report.invariants(verdict);
         return report.lines;
@@ -193,6 +196,13 @@ final class Report {
         row("writes by leaders", found.writes(), "term " + found.term() + " at the end");
         row("writes by earlier leaders, refused", found.staleRefused(), "");
         row("writes by earlier leaders, accepted", found.staleAccepted(), "");
+    }
+
+    private void changes(ChangeFindings found) {
+        heading("A copy of a table that 4 writers change, kept by the change log");
+        row("changed rows that it was given", found.applied(), "");
+        row("rows of the table at the end", found.rows(), "");
+        row("rows of the copy that are different", found.different(), found.resyncs() + " times begun anew");
     }
 
     private void connections(Findings findings) {

@@ -104,6 +104,18 @@ record Verdict(List<Invariant> invariants) {
         if (findings.leader().any()) {
             all.addAll(ofLeader(findings.leader()));
         }
+        if (findings.changes().any()) {
+            ChangeFindings changes = findings.changes();
+            all.add(invariant(
+                    "a copy that followed the change log is the table: 0 rows different",
+                    changes.same(),
+                    "different %,d of %,d, at the end of the log: %s, begun anew %,d times, applied %,d",
+                    changes.different(),
+                    changes.rows(),
+                    changes.compared(),
+                    changes.resyncs(),
+                    changes.applied()));
+        }
         return new Verdict(List.copyOf(all));
     }
 

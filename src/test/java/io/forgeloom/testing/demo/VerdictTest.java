@@ -24,6 +24,7 @@ class VerdictTest {
     private static final Fault.Result KILL =
             new Fault.Result("replica-1", Fault.Kind.KILLED, 3, 0, 5_000_000, 1_000_000, 900_000_000, 700);
     private static final BusFindings BUS = new BusFindings(100, 250, 8, 40, 0, 0, 3);
+    private static final ChangeFindings CHANGES = new ChangeFindings(100, 1000, 0, 0, true);
     private static final LeaderFindings LEADER =
             new LeaderFindings(List.of(new Takeover("kill -9", 1_000_000)), "node-2", 2, 100, 10, 0, List.of());
     private static final ReadFindings READS = reads(0, 0, 0, List.of(KILL), CLOSED, 0);
@@ -75,11 +76,12 @@ class VerdictTest {
         open.found(id(0, 0));
         assertBroken(
                 rule,
-                Verdict.of(new Findings(open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER)));
+                Verdict.of(new Findings(
+                        open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         assertBroken(
                 rule,
-                changed(sound ->
-                        new Findings(sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER)));
+                changed(sound -> new Findings(
+                        sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
     }
 
     @Test
@@ -88,8 +90,8 @@ class VerdictTest {
                 new Bank.Audit(Bank.Audit.EXPECTED_TOTAL - 1, 0), new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 2))) {
             assertBroken(
                     "no money appeared or vanished",
-                    changed(sound ->
-                            new Findings(sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER)));
+                    changed(sound -> new Findings(
+                            sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         }
     }
 
@@ -98,15 +100,15 @@ class VerdictTest {
         String rule = "no connection leaked";
         assertBroken(
                 rule,
-                changed(sound ->
-                        new Findings(sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER)));
+                changed(sound -> new Findings(
+                        sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         for (PoolStats left : List.of(
                 new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
                 new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
             assertBroken(
                     rule,
-                    changed(sound ->
-                            new Findings(sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS, LEADER)));
+                    changed(sound -> new Findings(
+                            sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS, LEADER, CHANGES)));
         }
     }
 
@@ -115,8 +117,8 @@ class VerdictTest {
         for (Findings.Settled settled : List.of(new Findings.Settled(1, 0, 0, 1), new Findings.Settled(0, 0, 1, 0))) {
             assertBroken(
                     "the outcome by transaction id agrees with the rows",
-                    changed(sound ->
-                            new Findings(sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS, LEADER)));
+                    changed(sound -> new Findings(
+                            sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
         }
     }
 
@@ -124,8 +126,8 @@ class VerdictTest {
     void killWithoutRecoveryIsBroken() {
         assertBroken(
                 "the pool recovered from the kill: transactions committed after it",
-                changed(sound ->
-                        new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER)));
+                changed(sound -> new Findings(
+                        sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER, CHANGES)));
     }
 
     @Test
@@ -133,7 +135,8 @@ class VerdictTest {
         Reconciliation.Result nothing = new Reconciliation(List.of()).result();
         assertBroken(
                 "there were transactions that committed",
-                Verdict.of(new Findings(nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS, LEADER)));
+                Verdict.of(new Findings(
+                        nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS, LEADER, CHANGES)));
     }
 
     @Test
@@ -179,7 +182,7 @@ class VerdictTest {
     @Test
     void runWithoutReplicasIsNotJudgedByReads() {
         Verdict verdict = changed(ReadFindings.NONE);
-        assertEquals(12, verdict.invariants().size());
+        assertEquals(13, verdict.invariants().size());
         assertEquals(List.of(), broken(verdict));
     }
 
@@ -192,8 +195,8 @@ class VerdictTest {
                 new BusFindings(100, 0, 8, 40, 0, 0, 3))) {
             assertBroken(
                     rule,
-                    changed(sound ->
-                            new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus, LEADER)));
+                    changed(sound -> new Findings(
+                            sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus, LEADER, CHANGES)));
         }
     }
 
@@ -220,9 +223,25 @@ class VerdictTest {
         assertBroken(rule, led(new LeaderFindings(LEADER.takeovers(), "node-2", 2, 100, 0, 0, List.of())));
     }
 
+    @Test
+    void copyThatIsNotTheTableIsBroken() {
+        String rule = "a copy that followed the change log is the table: 0 rows different";
+        for (ChangeFindings changes : List.of(
+                new ChangeFindings(100, 1000, 1, 0, true),
+                new ChangeFindings(100, 1000, 0, 1, true),
+                new ChangeFindings(100, 1000, 0, 0, false),
+                new ChangeFindings(100, 0, 0, 0, true),
+                ChangeFindings.LATE)) {
+            assertBroken(
+                    rule,
+                    changed(sound -> new Findings(
+                            sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, changes)));
+        }
+    }
+
     private Verdict led(LeaderFindings leader) {
-        return changed(
-                sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader));
+        return changed(sound ->
+                new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader, CHANGES));
     }
 
     @Test
@@ -254,8 +273,8 @@ class VerdictTest {
     }
 
     private Verdict changed(ReadFindings reads) {
-        return changed(
-                sound -> new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER));
+        return changed(sound ->
+                new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER, CHANGES));
     }
 
     private static Fault.Result fault(long failed, long outNanos, long backNanos, long readsAfter) {
@@ -270,7 +289,7 @@ class VerdictTest {
     }
 
     private Findings findings(List<Long> found) {
-        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER);
+        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES);
     }
 
     private Reconciliation.Result reconcile(List<Long> found) {
