@@ -12,9 +12,6 @@ import org.jspecify.annotations.Nullable;
 /** The roll in {@code forge_nodes}, called over a connection of the pool for each heartbeat. Safe for use by many threads. */
 final class DatabaseRoll implements Roll {
 
-    /** Where transactions are serializable by default, two heartbeats at the same moment may be in each other's way. */
-    private static final int MAX_ATTEMPTS = 5;
-
     private final Database database;
     private final NodeConfig config;
     private final NodeSelf self;
@@ -56,14 +53,16 @@ final class DatabaseRoll implements Roll {
 
     private <T> T call(Deadline deadline, Call<T> call) throws SQLException {
         try (Connection connection = database.primary().acquire(deadline.remaining())) {
-            for (int attempt = 1; ; attempt++) {
+            while (true) {
                 // 0 is forever to JDBC.
                 connection.setNetworkTimeout(
                         Runnable::run, Math.clamp(deadline.remaining().toMillis(), 1, Integer.MAX_VALUE));
                 try {
                     return call.say(connection, table(connection));
                 } catch (SQLException e) {
-                    if (attempt == MAX_ATTEMPTS || !SqlState.isRetryable(e.getSQLState())) {
+                    // Where transactions are serializable by default, heartbeats at the same moment are in each other's
+                    // way, and one of them is through.
+                    if (deadline.expired() || !SqlState.isRetryable(e.getSQLState())) {
                         known = null;
                         throw e;
                     }

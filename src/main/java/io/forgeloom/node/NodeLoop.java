@@ -1,13 +1,16 @@
 package io.forgeloom.node;
 
 import io.forgeloom.database.AcquireException;
+import io.forgeloom.error.SqlState;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.Lifecycle;
 import java.lang.System.Logger.Level;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.Locale;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeoutException;
@@ -170,7 +173,9 @@ final class NodeLoop implements Lifecycle {
         private boolean recorded;
         private boolean superseded;
         private boolean closed;
-        private int missed;
+
+        /** The kinds of failures since the last heartbeat that was recorded: each is told once. */
+        private final Set<String> failures = new HashSet<>();
 
         void end() {
             lock.lock();
@@ -219,7 +224,7 @@ final class NodeLoop implements Lifecycle {
 
         private void beat(NodeStatus said) {
             long begun = System.nanoTime();
-            String why;
+            Exception failure;
             try {
                 Duration limit = config.deadAfter().dividedBy(3);
                 Roll.Answer answer = roll.beat(incarnation, said, !recorded, Deadline.after(limit));
@@ -236,12 +241,12 @@ final class NodeLoop implements Lifecycle {
                 return;
             } catch (AcquireException e) {
                 closed = e.reason() == AcquireException.Reason.CLOSED;
-                why = String.valueOf(e.getMessage());
+                failure = e;
             } catch (SQLException | RuntimeException e) {
                 // Whatever it is: a registry that ended for it would have the node taken for dead.
-                why = e.getMessage() == null ? e.toString() : e.getMessage();
+                failure = e;
             }
-            missed(why);
+            missed(failure);
         }
 
         private void recorded(Roll.Answer answer, NodeStatus said, long begun) {
@@ -262,7 +267,7 @@ final class NodeLoop implements Lifecycle {
                         nodeId,
                         Long.toString(silence.toMillis()),
                         text(said));
-            } else if (missed > 0) {
+            } else if (!failures.isEmpty()) {
                 LOG.log(
                         Level.INFO,
                         "node {0} was silent for {1} ms, and is heard again",
@@ -271,7 +276,7 @@ final class NodeLoop implements Lifecycle {
             }
             recorded = true;
             superseded = false;
-            missed = 0;
+            failures.clear();
             lock.lock();
             try {
                 heardNanos = begun;
@@ -294,15 +299,15 @@ final class NodeLoop implements Lifecycle {
             NodeEvents.dead(node);
         }
 
-        private void missed(String why) {
+        private void missed(Exception failure) {
+            String why = failure.getMessage() == null ? failure.toString() : failure.getMessage();
             if (closed) {
                 LOG.log(Level.WARNING, "node {0} is not heard of any more: {1}", nodeId, why);
                 return;
             }
             NodeEvents.missed(nodeId, unheard(), why);
-            missed++;
-            // The first of a row; those that follow would say the same.
-            if (missed == 1) {
+            // Those of one kind that follow would say the same.
+            if (failures.add(failure.getClass().getName() + " " + SqlState.of(failure))) {
                 LOG.log(
                         Level.WARNING,
                         "node {0} could not say that it is there, tries again every {1} and counts as dead after {2}: {3}",

@@ -23,7 +23,7 @@
  *
  * <h2>Failure</h2>
  * <p>Database away, or no connection free: the heartbeat is given up after a third of {@code deadAfter} and tried again at the
- * next tick; the log tells the first one of a row, Flight Recorder each. Process paused: it is listed as dead meanwhile, and says
+ * next tick; the log tells the first of each kind, Flight Recorder each. Process paused: it is listed as dead meanwhile, and says
  * how long it was silent when it is back. No {@code forge_nodes} yet, or no right to it: as if the database were away. Process
  * killed: its row is marked by the next heartbeat of any other node and removed after a day. Two processes with one name: the
  * earlier says so in the log, and takes its place again when the later one has gone. Database closed before the registry: the

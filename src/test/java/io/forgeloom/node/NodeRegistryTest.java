@@ -114,6 +114,7 @@ class NodeRegistryTest {
                         server,
                         fast("crowd-" + i)
                                 .heartbeatInterval(Duration.ofMillis(10))
+                                .deadAfter(Duration.ofSeconds(15))
                                 .build()));
                 nodes.getLast().registry.start();
             }
@@ -147,9 +148,11 @@ class NodeRegistryTest {
             // Prepared by then, so that its text is not sent any more.
             Thread.sleep(500);
             List<String> unused = wire.take();
+            long begun = System.nanoTime();
             Thread.sleep(500);
             List<String> said = wire.take();
-            assertTrue(said.size() >= 3 && said.size() <= 11, said::toString);
+            long most = (System.nanoTime() - begun) / 50_000_000 + 2;
+            assertTrue(!said.isEmpty() && said.size() <= most, said::toString);
             assertTrue(
                     said.stream().allMatch(text -> text.isEmpty() || text.startsWith("INSERT INTO")), said::toString);
         }
@@ -159,14 +162,13 @@ class NodeRegistryTest {
     @Execution(ExecutionMode.CONCURRENT)
     void laterOfTwoWithOneNameHasItAndTheEarlierComesBackAfterIt(TestDatabase server) throws Exception {
         NodeFixture.migrate(server);
+        NodeConfig.Builder config = fast("twin").deadAfter(Duration.ofMillis(1_500));
         try (NodeFixture.Log log = new NodeFixture.Log();
-                NodeFixture a =
-                        new NodeFixture(server, fast("twin").version("1").build())) {
+                NodeFixture a = new NodeFixture(server, config.version("1").build())) {
             a.registry.start();
             a.registry.ready();
             a.awaitSeen("twin active");
-            try (NodeFixture b =
-                    new NodeFixture(server, fast("twin").version("2").build())) {
+            try (NodeFixture b = new NodeFixture(server, config.version("2").build())) {
                 b.registry.start();
                 log.await("WARNING", "another process has registered as node twin after this one");
                 Await.until("silence of the earlier", () -> a.registry.status() == NodeStatus.DEAD);
@@ -190,8 +192,12 @@ class NodeRegistryTest {
     @Execution(ExecutionMode.CONCURRENT)
     void stopsAtRandomMomentsAndByManyLeaveNoRow(TestDatabase server) throws Exception {
         NodeFixture.migrate(server);
-        try (NodeFixture a = new NodeFixture(
-                server, fast("a").heartbeatInterval(Duration.ofMillis(10)).build())) {
+        NodeConfig config = fast("brief")
+                .heartbeatInterval(Duration.ofMillis(10))
+                .deadAfter(Duration.ofSeconds(15))
+                .build();
+        try (NodeFixture.Log log = new NodeFixture.Log();
+                NodeFixture a = new NodeFixture(server, config)) {
             for (int i = 0; i < 40; i++) {
                 a.registry.start();
                 a.registry.ready();
@@ -205,8 +211,8 @@ class NodeRegistryTest {
                 }
                 assertEquals("0", server.query("SELECT count(*) FROM forge_nodes"), "round " + i);
             }
-            // No heartbeat was cut off either.
-            assertTrue(a.database.primary().stats().total() <= 2);
+            // No heartbeat was cut off, and no farewell.
+            assertEquals(List.of(), log.lines("WARNING", "node brief"));
         }
     }
 
@@ -253,7 +259,9 @@ class NodeRegistryTest {
             assertThrows(ConfigurationException.class, a.registry::nodes);
             NodeFixture.migrate(server);
             a.awaitSeen("early joining");
-            assertEquals(1, log.lines("node early could not say").size());
+            assertEquals(
+                    1,
+                    log.lines("node early could not say", "there is no table").size());
         }
     }
 
