@@ -295,10 +295,6 @@ public final class Forge implements AutoCloseable {
         }
         try {
             Deadline deadline = Deadline.after(timeout);
-            if (nodes != null) {
-                // Bodies may take a while to end, and nobody should send work here meanwhile.
-                nodes.drain();
-            }
             close("election", election);
             close("node", nodes);
             close("bus", bus);
