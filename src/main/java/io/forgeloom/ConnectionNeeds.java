@@ -5,7 +5,8 @@ import io.forgeloom.error.ConfigurationException;
 /**
  * Who needs connections of the primary's pool. Immutable, safe for use by many threads.
  *
- * @param dedicated kept as long as the runtime lives: one by the bus, one by the election for all of its roles
+ * @param dedicated kept as long as the runtime lives: one by the bus, and where there is a role to campaign for one by the
+ *     election, for all of them
  * @param upkeep taken for moments by the runtime itself, all at once at the worst: the node's heartbeat, wake-ups of
  *     {@code publishSoon}, a look at the change log, its trimming
  * @param expected what the application has at work at a time, as {@link ForgeConfig.Builder#expectedConcurrency} says
@@ -14,9 +15,8 @@ public record ConnectionNeeds(int dedicated, int upkeep, int expected) {
 
     private static final int UPKEEP = 4;
 
-    /** With the bus and the election. */
-    static ConnectionNeeds of(int expected) {
-        return new ConnectionNeeds(2, UPKEEP, expected);
+    static ConnectionNeeds of(boolean elects, int expected) {
+        return new ConnectionNeeds(elects ? 2 : 1, UPKEEP, expected);
     }
 
     /** The sizing rule: with a pool of this size nobody waits for the runtime, nor it for them. */
@@ -37,20 +37,23 @@ public record ConnectionNeeds(int dedicated, int upkeep, int expected) {
         if (poolSize < least()) {
             throw new ConfigurationException(
                     "poolSize",
-                    poolSize + " is too small: the bus and the election keep " + dedicated
-                            + " connections, and everybody else shares the rest; make it " + recommended() + ", or "
-                            + least() + " at least");
+                    poolSize + " is too small: " + keepers() + " keep" + (dedicated == 1 ? "s " : " ") + dedicated
+                            + " of the connections, and everybody else shares the rest; make it " + recommended()
+                            + ", or " + least() + " at least");
         }
         return poolSize >= recommended()
                 ? ""
-                : "poolSize " + poolSize + " is below " + recommended() + ": the bus and the election keep " + dedicated
-                        + ", the runtime takes up to " + upkeep + " for moments, and " + expected
-                        + " are expected at work; callers will wait for each other";
+                : "poolSize " + poolSize + " is below " + this + "; callers will wait for each other";
+    }
+
+    private String keepers() {
+        return dedicated == 1 ? "the bus" : "the bus and the election";
     }
 
     @Override
     public String toString() {
-        return recommended() + " = " + dedicated + " (bus, election) + " + upkeep
-                + " (heartbeat, wake-ups, change log, trimming) + " + expected + " (expected at work)";
+        return recommended() + " = " + dedicated + " kept by " + keepers() + " + " + upkeep
+                + " for moments (heartbeat, wake-ups, change log, trimming) + " + expected
+                + " at work (expectedConcurrency)";
     }
 }

@@ -4,6 +4,7 @@ import io.forgeloom.changelog.ChangeLog;
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseHealth;
 import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.leader.LeaderElection;
 import io.forgeloom.leader.LeaderRole;
 import io.forgeloom.node.NodeRegistry;
@@ -15,6 +16,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -36,8 +40,15 @@ public final class Forge implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom");
 
+    /** No bound of its own: each step has one, and a migration takes what it takes. */
+    private static final Duration FOREVER = Duration.ofDays(365 * 50);
+
+    /** What a close may take beside its timeout: the farewells of election, node and bus to a server that is silent. */
+    private static final Duration FAREWELLS = Duration.ofSeconds(15);
+
     private final ForgeConfig config;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final CountDownLatch ended = new CountDownLatch(1);
 
     // Each is set by its step; null where a start did not get there. Final in effect once start has returned.
     private @Nullable Database database;
@@ -52,7 +63,8 @@ public final class Forge implements AutoCloseable {
 
     /**
      * Opens the runtime and waits until it is ready: the servers were checked, the migrations are applied, the bus listens, the
-     * node is on the list, and it campaigns for its roles. Interrupting it ends it, with nothing left over.
+     * node is on the list, and it campaigns for its roles. Interrupting it ends it, with nothing left over, also where the
+     * server is silent: each step runs on a virtual thread of its own, {@code forgeloom-start-STEP}, which this one waits for.
      *
      * @throws ForgeStartException naming the step that failed; nothing is left open
      * @throws io.forgeloom.error.ConfigurationException if the pool is too small to work at all
@@ -77,7 +89,7 @@ public final class Forge implements AutoCloseable {
                     throw new InterruptedException();
                 }
                 before.accept(step);
-                next.action.run();
+                next.runAndWait();
             }
             return forge;
         } catch (Throwable e) { // Errors too: whatever was opened must not outlive it.
@@ -104,6 +116,19 @@ public final class Forge implements AutoCloseable {
 
         private interface Action {
             void run() throws Exception;
+        }
+
+        /** Not on the caller's thread: if that is a platform thread, an interrupt does not reach its sockets. */
+        void runAndWait() throws Throwable {
+            try (TaskScope scope = TaskScope.open("forgeloom-start", Deadline.after(FOREVER))) {
+                scope.fork("forgeloom-start-" + name, () -> {
+                    action.run();
+                    return null;
+                });
+                scope.join();
+            } catch (ExecutionException e) {
+                throw e.getCause() == null ? e : e.getCause();
+            }
         }
     }
 
@@ -142,10 +167,15 @@ public final class Forge implements AutoCloseable {
     }
 
     private void awaitReady() throws InterruptedException, TimeoutException {
-        if (!bus().awaitGeneration(1, config.readyTimeout())) {
-            throw new TimeoutException("the bus did not connect within " + config.readyTimeout());
-        }
+        Deadline deadline = Deadline.after(config.readyTimeout());
         nodes().ready();
+        if (!bus().awaitGeneration(1, deadline.remaining())) {
+            throw new TimeoutException("the bus did not connect within readyTimeout, " + config.readyTimeout());
+        }
+        if (!nodes().awaitRegistered(deadline.remaining())) {
+            throw new TimeoutException("the node was not registered within readyTimeout, " + config.readyTimeout()
+                    + nodes().problem().map(why -> ": " + why).orElse(""));
+        }
     }
 
     // ---- the parts ----
@@ -206,7 +236,8 @@ public final class Forge implements AutoCloseable {
         }
         NodeStatus status = nodes().status();
         if (status != NodeStatus.ACTIVE) {
-            reasons.add("the node is " + status.name().toLowerCase(Locale.ROOT));
+            reasons.add("the node is " + status.name().toLowerCase(Locale.ROOT)
+                    + nodes().problem().map(why -> ": " + why).orElse(""));
         }
         return new ForgeHealth(live, reasons.isEmpty(), reasons, servers);
     }
@@ -253,20 +284,36 @@ public final class Forge implements AutoCloseable {
     /**
      * Ends everything in reverse: roles are given up, so that others lead at once; the node leaves the list; the bus ends its
      * subscriptions; the database waits up to what is left of {@code timeout} for the connections in use, see {@link Database#close(Duration)}.
-     * Bodies of leaders have {@code bodyTimeout} to end. Every thread has ended when this returns. Doing it again does
-     * nothing. An interrupt makes it hurry, and stays set.
+     * Bodies of leaders have {@code bodyTimeout} to end, and one that does not is logged and left; every other thread has
+     * ended when this returns. Whoever closes a second time waits for the first. An interrupt does not shorten the farewells,
+     * which have bounds of their own, and stays set. Not to be called by the body of a leader.
      */
     public void close(Duration timeout) {
         if (!closed.compareAndSet(false, true)) {
+            awaitEnd(timeout.plus(config.leader().bodyTimeout()).plus(FAREWELLS));
             return;
         }
-        Deadline deadline = Deadline.after(timeout);
-        close("election", election);
-        close("node", nodes);
-        close("bus", bus);
-        Database opened = database;
-        if (opened != null) {
-            close("database", () -> opened.close(deadline.remaining()));
+        try {
+            Deadline deadline = Deadline.after(timeout);
+            close("election", election);
+            close("node", nodes);
+            close("bus", bus);
+            Database opened = database;
+            if (opened != null) {
+                close("database", () -> opened.close(deadline.remaining()));
+            }
+        } finally {
+            ended.countDown();
+        }
+    }
+
+    private void awaitEnd(Duration limit) {
+        try {
+            if (!ended.await(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+                LOG.log(Level.WARNING, "another close of " + this + " has not ended within " + limit);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 

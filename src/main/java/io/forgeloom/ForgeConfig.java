@@ -11,7 +11,9 @@ import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.leader.LeaderConfig;
 import io.forgeloom.leader.LeaderRole;
 import io.forgeloom.migrate.MigrationSource;
+import io.forgeloom.migrate.MigrationStatus;
 import io.forgeloom.migrate.Migrator;
+import io.forgeloom.migrate.SchemaDrift;
 import io.forgeloom.node.NodeConfig;
 import io.forgeloom.notify.NotifyBus;
 import java.nio.file.Path;
@@ -19,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -116,19 +119,40 @@ public record ForgeConfig(
 
     /** Who needs connections of the primary's pool, and how many they are together. */
     public ConnectionNeeds connectionNeeds() {
-        return ConnectionNeeds.of(expectedConcurrency);
+        boolean elects = !roles.isEmpty() || retention.isPositive();
+        return ConnectionNeeds.of(elects, expectedConcurrency);
     }
 
     void migrate(ConnectionPool primary) {
+        Migrator.Builder builder = Migrator.builder(primary);
+        if (schema != null) {
+            builder.schema(schema);
+        }
+        if (migrations != null) {
+            builder.migrations(migrations);
+        }
+        Migrator migrator = builder.schemaDrift(migrate ? SchemaDrift.WARN : SchemaDrift.IGNORE)
+                .build();
         if (migrate) {
-            Migrator.Builder migrator = Migrator.builder(primary);
-            if (schema != null) {
-                migrator.schema(schema);
-            }
-            if (migrations != null) {
-                migrator.migrations(migrations);
-            }
-            migrator.build().migrate();
+            migrator.migrate();
+        } else {
+            requireMigrated(migrator.status());
+        }
+    }
+
+    /** Otherwise each part would fail by itself later, and say less. */
+    private static void requireMigrated(MigrationStatus status) {
+        if (!status.problems().isEmpty()) {
+            throw new ConfigurationException("migrate", "false, and " + String.join("; ", status.problems()));
+        }
+        if (!status.pending().isEmpty()) {
+            throw new ConfigurationException(
+                    "migrate",
+                    "false, and not applied yet: "
+                            + status.pending().stream()
+                                    .map(MigrationStatus.Entry::key)
+                                    .collect(Collectors.joining(", "))
+                            + "; run forge migrate as the owner first");
         }
     }
 
@@ -158,7 +182,7 @@ public record ForgeConfig(
 
         /**
          * Whether the start applies migrations, the runtime's own first. Where the owner of the tables does that elsewhere
-         * ({@code forge migrate}), false. Defaults to true.
+         * ({@code forge migrate}), false: then the start fails if one is pending, and changes nothing. Defaults to true.
          */
         public Builder migrate(boolean migrate) {
             this.migrate = migrate;
@@ -225,7 +249,7 @@ public record ForgeConfig(
             return this;
         }
 
-        /** How long a start waits for the bus to listen, the last step; 1 ms to 1 day. Defaults to 30 s. */
+        /** How long a start waits for the bus to listen and the node to be on the list, the last step; 1 ms to 1 day. Defaults to 30 s. */
         public Builder readyTimeout(Duration readyTimeout) {
             this.readyTimeout = readyTimeout;
             return this;

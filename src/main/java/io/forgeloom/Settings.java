@@ -64,14 +64,14 @@ final class Settings {
         try (Reader reader = Files.newBufferedReader(file)) {
             properties.load(reader);
         } catch (IOException | IllegalArgumentException e) {
-            throw new ConfigurationException("file", file + " cannot be read: " + e.getMessage());
+            throw new ConfigurationException("file", file + " cannot be read as UTF-8 properties: " + e);
         }
         for (String name : properties.stringPropertyNames()) {
             if (!NAMES.contains(name)) {
                 throw new ConfigurationException(
                         name, "is not known (" + file + "); there are " + String.join(", ", NAMES));
             }
-            values.put(name, properties.getProperty(name).strip());
+            put(values, name, properties.getProperty(name));
         }
     }
 
@@ -80,17 +80,22 @@ final class Settings {
                 .collect(Collectors.toMap(Settings::variable, name -> name, (a, b) -> a, LinkedHashMap::new));
         String plain = environment.get("DATABASE_URL");
         if (plain != null) {
-            values.put("database.url", plain.strip());
+            put(values, "database.url", plain);
         }
         environment.forEach((variable, value) -> {
             String name = variables.get(variable);
             if (name != null) {
-                values.put(name, value.strip());
+                put(values, name, value);
             } else if (variable.startsWith("FORGE_")) {
                 throw new ConfigurationException(
                         variable, "is not known; there are " + String.join(", ", variables.keySet()));
             }
         });
+    }
+
+    /** A password may begin or end with a space; nothing else does on purpose. */
+    private static void put(Map<String, String> values, String name, String text) {
+        values.put(name, name.equals("database.password") ? text : text.strip());
     }
 
     /** {@code database.poolSize} is {@code FORGE_DATABASE_POOL_SIZE}. */
@@ -136,7 +141,7 @@ final class Settings {
             try {
                 value = reading.apply(text);
             } catch (NumberFormatException e) {
-                throw new ConfigurationException(name, "\"" + text + "\" is no number");
+                throw new ConfigurationException(name, "\"" + text + "\": it must be a whole number");
             } catch (IllegalArgumentException e) {
                 throw new ConfigurationException(name, "\"" + text + "\": " + e.getMessage());
             }

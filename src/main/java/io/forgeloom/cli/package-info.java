@@ -8,7 +8,8 @@
  * {@link io.forgeloom.cli.SessionChecks} knows what is sound, and {@link io.forgeloom.cli.TextReport} and
  * {@link io.forgeloom.cli.JsonReport} say it; {@code --grants} prints {@link io.forgeloom.cli.SystemGrants} instead.
  * {@code forge status} shows how the servers are now:
- * {@link io.forgeloom.cli.StatusCommand}, {@link io.forgeloom.cli.ServerStatus} and {@link io.forgeloom.cli.StatusReport}.
+ * {@link io.forgeloom.cli.StatusCommand}, {@link io.forgeloom.cli.ServerStatus} and {@link io.forgeloom.cli.StatusReport}; and what
+ * runs on them: {@link io.forgeloom.cli.RuntimeLook}, {@link io.forgeloom.cli.RuntimeReport}.
  * Both take their servers from {@link io.forgeloom.cli.ServerOptions} and measure lag by
  * {@link io.forgeloom.cli.PrimaryMark}. {@code forge migrate} applies migrations:
  * {@link io.forgeloom.cli.MigrateCommand} reads the command line, {@link io.forgeloom.cli.MigrateTask} does it,
@@ -28,7 +29,7 @@
  * <h2>Guarantees</h2>
  * <ul>
  *   <li>No output holds a password, nor an argument that could be one.
- *   <li>Doctor and status end by their timeout, whatever a server does, and change nothing on it.
+ *   <li>Doctor and status (without {@code --watch}) end by their timeout, whatever a server does, and change nothing on it.
  *   <li>Everything that is not in order comes with its remedy.
  *   <li>The command of {@code forge elect} has ended before its role is given back, and before the lease is over where the
  *       role was lost; it does not outlive {@code forge elect}. A {@code forge elect} that is frozen cannot see to that.

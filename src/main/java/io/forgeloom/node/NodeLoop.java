@@ -17,6 +17,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** Says every now and then that the node is there, and at the end that it is not. Safe for use by many threads. */
 final class NodeLoop implements Lifecycle {
@@ -48,6 +49,9 @@ final class NodeLoop implements Lifecycle {
 
     private boolean heard;
 
+    /** Why the last heartbeat was not recorded; null if it was. Not guarded. */
+    private volatile @Nullable String problem;
+
     NodeLoop(String nodeId, NodeConfig config, Roll roll, ThreadFactory threads) {
         this.nodeId = nodeId;
         this.config = config;
@@ -64,6 +68,7 @@ final class NodeLoop implements Lifecycle {
             if (again) {
                 wanted = NodeStatus.JOINING;
                 heard = false;
+                problem = null;
                 started = true;
             }
         } finally {
@@ -126,6 +131,28 @@ final class NodeLoop implements Lifecycle {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Until one heartbeat of this run was recorded. */
+    boolean awaitRegistered(Deadline deadline) throws InterruptedException {
+        lock.lock();
+        try {
+            while (!heard) {
+                long left = deadline.remaining().toNanos();
+                if (left <= 0) {
+                    return false;
+                }
+                long unused = changed.awaitNanos(left);
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Nullable
+    String problem() {
+        return problem;
     }
 
     /** Since the last heartbeat that was recorded, as far as is known here. */
@@ -232,6 +259,7 @@ final class NodeLoop implements Lifecycle {
                     recorded(answer, said, begun);
                 } else if (!superseded) {
                     superseded = true;
+                    problem = "another process has registered under the same node id";
                     LOG.log(
                             Level.WARNING,
                             "another process has registered as node {0} after this one, which is not shown any more"
@@ -281,6 +309,8 @@ final class NodeLoop implements Lifecycle {
             try {
                 heardNanos = begun;
                 heard = true;
+                problem = null;
+                changed.signalAll();
             } finally {
                 lock.unlock();
             }
@@ -301,6 +331,7 @@ final class NodeLoop implements Lifecycle {
 
         private void missed(Exception failure) {
             String why = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+            problem = why;
             if (closed) {
                 LOG.log(Level.WARNING, "node {0} is not heard of any more: {1}", nodeId, why);
                 return;

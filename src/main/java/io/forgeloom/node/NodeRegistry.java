@@ -3,9 +3,12 @@ package io.forgeloom.node;
 import io.forgeloom.database.Database;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
+import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.internal.concurrent.Lifecycle;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Makes this process known to all others on the same database, and says which of them are there.
@@ -77,6 +80,20 @@ public final class NodeRegistry implements AutoCloseable {
     @Override
     public void close() {
         loop.close();
+    }
+
+    /**
+     * Waits until the server has recorded a heartbeat of this run.
+     *
+     * @return whether it has
+     */
+    public boolean awaitRegistered(Duration timeout) throws InterruptedException {
+        return loop.awaitRegistered(Deadline.after(timeout));
+    }
+
+    /** Why the last heartbeat was not recorded; empty if it was, or none was sent. No I/O. */
+    public Optional<String> problem() {
+        return Optional.ofNullable(loop.problem());
     }
 
     // ---- who is there ----
