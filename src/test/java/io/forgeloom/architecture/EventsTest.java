@@ -50,7 +50,8 @@ class EventsTest {
         Map<String, String> document = new TreeMap<>();
         ROW.matcher(Files.readString(Repository.ROOT.resolve("docs/events.md")))
                 .results()
-                .forEach(found -> document.put(found.group(1), row(found.group(3).strip(), words(found))));
+                .forEach(
+                        found -> document.put(found.group(1), row(found.group(3).strip(), words(found))));
         assertEquals(lines(classes), lines(document));
     }
 
@@ -75,7 +76,9 @@ class EventsTest {
         }
         List<Class<? extends Event>> events = new ArrayList<>();
         for (Path file : files) {
-            String name = CLASSES.relativize(file).toString().replace(file.getFileSystem().getSeparator(), ".");
+            String name = CLASSES.relativize(file)
+                    .toString()
+                    .replace(file.getFileSystem().getSeparator(), ".");
             // By the library's own loader, which is not to run their initializers.
             Class<?> type = Class.forName(
                     name.substring(0, name.length() - ".class".length()), false, Database.class.getClassLoader());

@@ -16,6 +16,7 @@ import jakarta.persistence.Id;
 import jakarta.persistence.LockModeType;
 import jakarta.persistence.OneToMany;
 import jakarta.persistence.OptimisticLockException;
+import jakarta.persistence.OrderBy;
 import jakarta.persistence.Version;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,6 +56,7 @@ class HibernateTest {
 
         String name;
 
+        @OrderBy("id")
         @OneToMany(cascade = CascadeType.ALL, orphanRemoval = true)
         List<Account> accounts = new ArrayList<>();
 
@@ -102,10 +104,11 @@ class HibernateTest {
 
     @AfterEach
     void close() {
-        assertEquals(before, SessionTraces.of(db));
-        assertEquals(0, db.primary().stats().active());
-        sessions.close();
-        db.close();
+        try (db;
+                sessions) {
+            assertEquals(before, SessionTraces.of(db));
+            assertEquals(0, db.primary().stats().active());
+        }
     }
 
     private long store(String name, long... cents) {
@@ -213,7 +216,6 @@ class HibernateTest {
         session.persist(new Customer("never"));
         session.flush();
         session.close();
-        session.getTransaction().rollback();
         assertEquals(
                 0L,
                 sessions.<Long>fromTransaction(s -> s.createSelectionQuery("select count(*) from Customer", Long.class)

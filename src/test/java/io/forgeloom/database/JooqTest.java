@@ -66,9 +66,10 @@ class JooqTest {
 
     @AfterEach
     void close() {
-        assertEquals(before, SessionTraces.of(db));
-        assertEquals(0, db.primary().stats().active());
-        db.close();
+        try (db) {
+            assertEquals(before, SessionTraces.of(db));
+            assertEquals(0, db.primary().stats().active());
+        }
     }
 
     private static int add(DSLContext context, String name, long cents) {
@@ -137,7 +138,7 @@ class JooqTest {
                 .values("item 7", 1_000_000L)
                 .onConflict(NAME)
                 .doUpdate()
-                .set(CENTS, CENTS.plus(DSL.excluded(CENTS)))
+                .set(CENTS, field(name("item", "cents"), SQLDataType.BIGINT).plus(DSL.excluded(CENTS)))
                 .execute();
         assertEquals(1, upserted);
         Record2<Integer, BigDecimal> found =

@@ -5,7 +5,8 @@ import java.sql.Statement;
 
 /**
  * What a library may have left in the one session of a pool: equal before and after, or something is left over. The process id is
- * part of it, so that a session that was thrown away does not look clean.
+ * part of it, so that a session that was thrown away does not look clean. Once a transaction has named its isolation level, the server takes the level for a setting of the session, at its
+ * default: so the levels are compared as values.
  */
 final class SessionTraces {
 
@@ -13,7 +14,7 @@ final class SessionTraces {
             SELECT concat_ws('; ',
                 'pid ' || pg_backend_pid(),
                 'settings ' || (SELECT string_agg(name || '=' || setting, ',' ORDER BY name)
-                                FROM pg_settings WHERE source = 'session'),
+                                FROM pg_settings WHERE source = 'session' AND name NOT LIKE 'transaction%'),
                 'role ' || current_user,
                 'isolation ' || current_setting('transaction_isolation'),
                 'read only ' || current_setting('transaction_read_only'),
