@@ -104,10 +104,12 @@ class HibernateTest {
 
     @AfterEach
     void close() {
-        try (db;
-                sessions) {
+        try {
             assertEquals(before, SessionTraces.of(db));
             assertEquals(0, db.primary().stats().active());
+        } finally {
+            sessions.close();
+            db.close();
         }
     }
 

@@ -66,9 +66,11 @@ class JooqTest {
 
     @AfterEach
     void close() {
-        try (db) {
+        try {
             assertEquals(before, SessionTraces.of(db));
             assertEquals(0, db.primary().stats().active());
+        } finally {
+            db.close();
         }
     }
 
