@@ -22,8 +22,9 @@ final class ForgeProgram {
             Duration cpu = cpu();
             long compiling = ManagementFactory.getCompilationMXBean().getTotalCompilationTime();
             Thread.sleep(Duration.ofSeconds(seconds));
-            System.out.println("compiled for "
-                    + (ManagementFactory.getCompilationMXBean().getTotalCompilationTime() - compiling) + " ms of " + seconds + " s");
+            System.out.println(
+                    "compiled for " + (ManagementFactory.getCompilationMXBean().getTotalCompilationTime() - compiling)
+                            + " ms of " + seconds + " s");
             System.out.println("cpu " + (cpu().minus(cpu).toNanos() / 10_000 / seconds) / 1_000.0);
             System.out.println("leads " + forge.stats().leads().size());
         }
