@@ -161,6 +161,8 @@ class ForgeCostTest {
             System.out.println("figure: start to ready in a cold JVM: " + ready.substring(6) + " ms");
             Thread.sleep(Duration.ofSeconds(6));
             double rate = rest(Duration.ofSeconds(20), true);
+            System.out.println(
+                    "figure: at rest it " + process.awaitLine(line -> line.startsWith("compiled "), PATIENCE));
             String cpu = process.awaitLine(line -> line.startsWith("cpu "), PATIENCE);
             assertEquals("leads 2", process.awaitLine(line -> line.startsWith("leads "), PATIENCE));
             System.out.printf(

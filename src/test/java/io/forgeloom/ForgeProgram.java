@@ -1,6 +1,7 @@
 package io.forgeloom;
 
 import io.forgeloom.database.DatabaseConfig;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 
 /** A runtime in a process of its own, at rest: URL and seconds. Prints what its start and its rest cost. */
@@ -17,9 +18,13 @@ final class ForgeProgram {
                 ForgeConfig.builder(database).roles(ForgeFixture.ROLE).build())) {
             System.out.println("ready " + ForgeFixture.millisSince(begun));
             // What a fresh JVM compiles for is not the runtime's rest.
-            Thread.sleep(Duration.ofSeconds(Math.min(seconds, 5)));
-            Duration cpu = cpu();
             Thread.sleep(Duration.ofSeconds(seconds));
+            Duration cpu = cpu();
+            long compiling = ManagementFactory.getCompilationMXBean().getTotalCompilationTime();
+            Thread.sleep(Duration.ofSeconds(seconds));
+            System.out.println(
+                    "compiled for " + (ManagementFactory.getCompilationMXBean().getTotalCompilationTime() - compiling)
+                            + " ms of " + seconds + " s");
             System.out.println("cpu " + (cpu().minus(cpu).toNanos() / 10_000 / seconds) / 1_000.0);
             System.out.println("leads " + forge.stats().leads().size());
         }

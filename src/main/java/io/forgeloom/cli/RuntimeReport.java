@@ -96,7 +96,8 @@ final class RuntimeReport {
 
     /** A value of the key {@code runtime}; every key always there, but those of the tables where they are not. */
     static void json(RuntimeLook look, StringBuilder json) {
-        json.append("{\"queueUsage\":").append(look.queueUsage()).append(",\"pools\":[");
+        json.append("{\"queuePercent\":").append((int) Math.ceil(look.queueUsage() * 100));
+        json.append(",\"pools\":[");
         String separator = "";
         for (Pool pool : look.pools()) {
             json.append(separator).append("{\"application\":");

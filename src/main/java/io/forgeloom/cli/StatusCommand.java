@@ -45,7 +45,7 @@ import picocli.CommandLine.Spec;
             "JSON: {\"ok\":...,\"servers\":[{\"name\":...,\"address\":...,\"role\":...,",
             "\"state\":...,\"version\":...,\"position\":...,\"lagBytes\":...,\"lagMillis\":...,",
             "\"lagIsAtLeast\":...,\"connections\":...,\"maxConnections\":...,\"problem\":...}],",
-            "\"runtime\":{\"queueUsage\":...,\"pools\":[...],\"nodes\":[...],\"leaders\":[...],",
+            "\"runtime\":{\"queuePercent\":...,\"pools\":[...],\"nodes\":[...],\"leaders\":[...],",
             "\"consumers\":[...],\"changeLog\":{...}}} with null for what is not known."
         })
 final class StatusCommand implements Callable<Integer> {
