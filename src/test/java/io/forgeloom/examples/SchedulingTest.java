@@ -74,7 +74,7 @@ class SchedulingTest {
                 + " CREATE TABLE done (name text CHECK (name <> 'bad'), node text, at timestamptz)"
                 + "; INSERT INTO schedule VALUES ('bad', '1 hour', now())");
         try (Forge forge = start(database, "one")) {
-            long terms = 3; // It leads, fails, and is elected again.
+            long terms = 2; // It leads, fails, and is elected again.
             Await.until(
                     "new terms",
                     Duration.ofSeconds(20),

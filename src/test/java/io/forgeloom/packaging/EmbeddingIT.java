@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,11 +34,26 @@ class EmbeddingIT {
     /** The library and the driver: neither JSpecify nor picocli is in sight. */
     private static final String MODULES = LIBRARY + File.pathSeparator + driver();
 
+    @TempDir
+    private static Path folder;
+
+    @BeforeAll
+    static void compile() throws IOException {
+        List<String> arguments = new ArrayList<>(List.of("-Xlint:all", "-Werror", "--module-path", MODULES, "-d"));
+        arguments.add(folder.resolve("classes").toString());
+        try (Stream<Path> files = Files.walk(SOURCES)) {
+            files.map(Path::toString).filter(file -> file.endsWith(".java")).forEach(arguments::add);
+        }
+        StringWriter out = new StringWriter();
+        PrintWriter writer = new PrintWriter(out);
+        int status =
+                ToolProvider.findFirst("javac").orElseThrow().run(writer, writer, arguments.toArray(String[]::new));
+        assertEquals(0, status, out.toString());
+    }
+
     @ParameterizedTest(name = "preview {0}")
     @ValueSource(booleans = {false, true})
-    void aModularApplicationUsesEveryPartAndEnds(boolean preview, TestDatabase database, @TempDir Path folder)
-            throws Exception {
-        compile(folder.resolve("classes"));
+    void aModularApplicationUsesEveryPartAndEnds(boolean preview, TestDatabase database) throws Exception {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         if (preview) {
@@ -46,7 +62,7 @@ class EmbeddingIT {
         String path = folder.resolve("classes") + File.pathSeparator + MODULES;
         command.addAll(List.of("--module-path", path));
         command.addAll(List.of("--module", "com.example.embedding/com.example.embedding.Main", database.url()));
-        String output = run(command, folder.resolve("output"));
+        String output = run(command, folder.resolve("output-" + preview));
         assertEquals(
                 List.of(
                         "started",
@@ -65,19 +81,6 @@ class EmbeddingIT {
         int release = Runtime.version().feature();
         boolean adapter = preview && (release == 21 || release == 25);
         assertTrue(output.contains(adapter ? "StructuredTaskScope" : "plain virtual threads"), output);
-    }
-
-    private static void compile(Path folder) throws IOException {
-        List<String> arguments =
-                new ArrayList<>(List.of("-Xlint:all", "-Werror", "--module-path", MODULES, "-d", folder.toString()));
-        try (Stream<Path> files = Files.walk(SOURCES)) {
-            files.map(Path::toString).filter(file -> file.endsWith(".java")).forEach(arguments::add);
-        }
-        StringWriter out = new StringWriter();
-        PrintWriter writer = new PrintWriter(out);
-        int status =
-                ToolProvider.findFirst("javac").orElseThrow().run(writer, writer, arguments.toArray(String[]::new));
-        assertEquals(0, status, out.toString());
     }
 
     private static String run(List<String> command, Path out) throws IOException, InterruptedException {
