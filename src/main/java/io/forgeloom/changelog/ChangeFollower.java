@@ -1,5 +1,7 @@
 package io.forgeloom.changelog;
 
+import io.forgeloom.database.AcquireException;
+import io.forgeloom.error.DatabaseException;
 import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.notify.Closed;
 import io.forgeloom.notify.Delivery;
@@ -35,7 +37,7 @@ public final class ChangeFollower implements AutoCloseable {
     /**
      * The next batch, or a {@link Resync}, which every later call gives again. Waits without a limit.
      *
-     * @throws InterruptedException if this thread was interrupted while it waited; nothing is lost
+     * @throws InterruptedException if this thread was interrupted while it waited or looked; nothing is lost
      * @throws IllegalStateException after {@link #close()}, or that of the bus
      * @throws io.forgeloom.error.DatabaseException if the log could not be read; the next call goes on where this one began
      * @throws io.forgeloom.database.AcquireException if there is no connection; as above
@@ -52,9 +54,23 @@ public final class ChangeFollower implements AutoCloseable {
     /**
      * As {@link #take()}, for {@code timeout} at most, which may be zero; empty if nothing came. At least one look is taken.
      *
-     * @throws InterruptedException if this thread was interrupted while it waited; nothing is lost
+     * @throws InterruptedException if this thread was interrupted while it waited or looked; nothing is lost
      */
     public Optional<ChangeElement> poll(Duration timeout) throws InterruptedException {
+        try {
+            return look(timeout);
+        } catch (DatabaseException | AcquireException e) {
+            // An interrupt in the middle of a look ends that with its connection.
+            if (Thread.interrupted()) {
+                InterruptedException interrupted = new InterruptedException("interrupted while it looked");
+                interrupted.initCause(e);
+                throw interrupted;
+            }
+            throw e;
+        }
+    }
+
+    private Optional<ChangeElement> look(Duration timeout) throws InterruptedException {
         Deadline deadline = Deadline.after(timeout);
         while (true) {
             requireOpen();

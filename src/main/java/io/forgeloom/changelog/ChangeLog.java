@@ -47,13 +47,7 @@ public final class ChangeLog {
     /** Held shared while a hold is registered, and by whoever trims. */
     static final String SHARE_TRIM_LOCK = "SELECT pg_catalog.pg_advisory_xact_lock_shared(77306496745497)";
 
-    /** Forge's: this many rows stay, however old. */
-    private static final int FLOOR = 1000;
-
-    /** At most so many slots are emptied at once: all of the ring. */
-    private static final int SLOTS = 8;
-
-    private static final TransactionOptions EACH_STATEMENT_SEES = TransactionOptions.builder()
+    static final TransactionOptions EACH_STATEMENT_SEES = TransactionOptions.builder()
             .isolation(IsolationLevel.READ_COMMITTED)
             .build();
 
@@ -316,7 +310,7 @@ public final class ChangeLog {
      * of which that is not certain, because a transaction ended between its last look and this, of whatever database.
      */
     public TrimResult trim(Instant before) {
-        return trim("CAST(? AS timestamptz)", before.toString(), null, Duration.ZERO);
+        return new LogTrim(database, sql()).before(before);
     }
 
     /**
@@ -326,11 +320,7 @@ public final class ChangeLog {
      * retention.
      */
     public TrimResult compact(Duration retention) {
-        return trim(
-                "pg_catalog.clock_timestamp() - CAST(? AS interval)",
-                interval(retention),
-                interval(retention.dividedBy(6)),
-                grace(retention));
+        return new LogTrim(database, sql()).compact(retention, grace(retention));
     }
 
     static Duration grace(Duration retention) {
@@ -354,41 +344,6 @@ public final class ChangeLog {
     public void retain(Duration retention) throws InterruptedException {
         ConfigurationException.requireBetween("retention", retention, Duration.ofSeconds(1), Duration.ofDays(3650));
         new Retention(this, retention).run();
-    }
-
-    private static String interval(Duration duration) {
-        return duration.toNanos() / 1000 + " microseconds";
-    }
-
-    private TrimResult trim(String before, String value, @Nullable String turnAfter, Duration grace) {
-        String statement = sql().trim.replace("CAST(? AS timestamptz)", before);
-        long rows = 0;
-        for (int slot = 0; slot < SLOTS; slot++) {
-            TrimResult one = database.inTransaction(
-                    EACH_STATEMENT_SEES,
-                    transaction -> emptySlot(transaction.connection(), statement, value, turnAfter, grace));
-            rows += one.rows();
-            if (one.rows() == 0) {
-                return new TrimResult(rows, one.refused());
-            }
-        }
-        return new TrimResult(rows, List.of());
-    }
-
-    private static TrimResult emptySlot(
-            Connection connection, String sql, String before, @Nullable String turnAfter, Duration grace)
-            throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
-            statement.setString(1, before);
-            statement.setLong(2, FLOOR);
-            statement.setString(3, turnAfter);
-            statement.setString(4, interval(grace));
-            try (ResultSet row = statement.executeQuery()) {
-                row.next();
-                String refused = row.getString(2);
-                return new TrimResult(row.getLong(1), refused == null ? List.of() : List.of(refused));
-            }
-        }
     }
 
     @Override
