@@ -17,8 +17,7 @@ public final class StartingForge {
                     return row.next() ? row.getString(1) : "no";
                 }
             });
-            System.out.println(
-                    "hello, visit " + visits + " by node " + forge.nodes().nodeId());
+            System.out.println("hello, visit " + visits + " of " + forge);
         }
     }
 }

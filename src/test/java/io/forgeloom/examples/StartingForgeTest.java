@@ -20,7 +20,7 @@ class StartingForgeTest {
                 .environment("DATABASE_URL", database.libpqUrl())
                 .jvmOptions("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
                 .start()) {
-            process.awaitLine(line -> line.startsWith("hello, visit 1 by node forge:"), PATIENCE);
+            process.awaitLine(line -> line.equals("hello, visit 1 of Forge[forge]"), PATIENCE);
             assertEquals(0, process.awaitExit(PATIENCE));
         }
         assertEquals("1", database.query("SELECT count(*) FROM elsewhere.visit"));
