@@ -28,6 +28,9 @@ final class ForgeProgram {
             System.out.println("cpu " + (cpu().minus(cpu).toNanos() / 10_000 / seconds) / 1_000.0);
             System.out.println("leads " + forge.stats().leads().size());
         }
+        Duration cpu = cpu();
+        Thread.sleep(Duration.ofSeconds(seconds / 3));
+        System.out.println("closed " + (cpu().minus(cpu).toNanos() / 10_000 / (seconds / 3)) / 1_000.0);
     }
 
     private static Duration cpu() {
