@@ -106,7 +106,8 @@ public record ForgeConfig(
      * <tr><td>{@code expectedConcurrency}</td><td>{@code FORGE_EXPECTED_CONCURRENCY}</td><td>number</td></tr>
      * </table>
      *
-     * <p>Other variables are left alone unless they begin with {@code FORGE_}.
+     * <p>Other variables are left alone unless they begin with {@code FORGE_}; of those, what {@code forge elect} and
+     * container platforms set is left alone, too.
      *
      * @param file UTF-8, as {@link java.util.Properties} reads it; null for none
      * @param environment as {@link System#getenv()} has it

@@ -42,6 +42,9 @@ final class Settings {
             "retention",
             "expectedConcurrency");
 
+    /** What {@code forge elect} sets, and what container platforms set beside a service of the name forge. */
+    private static final Pattern OTHERS = Pattern.compile("FORGE_(ROLE|TERM|TOKEN|SERVICE_(HOST|PORT).*|PORT.*)");
+
     private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h|d)");
 
     private final Map<String, String> values;
@@ -86,7 +89,8 @@ final class Settings {
             String name = variables.get(variable);
             if (name != null) {
                 put(values, name, value);
-            } else if (variable.startsWith("FORGE_")) {
+            } else if (variable.startsWith("FORGE_")
+                    && !OTHERS.matcher(variable).matches()) {
                 throw new ConfigurationException(
                         variable, "is not known; there are " + String.join(", ", variables.keySet()));
             }

@@ -88,8 +88,15 @@ class ForgeConfigTest {
     @Test
     void environmentGoesBeforeTheFileAndOursBeforeDatabaseUrl() throws IOException {
         Path file = file("database.url=postgres://file/a", "serviceName=file", "retention=1h");
-        Map<String, String> plain =
-                Map.of("DATABASE_URL", "postgres://plain/b", "FORGE_SERVICE_NAME", " variable ", "PATH", "/bin");
+        Map<String, String> plain = Map.of(
+                "DATABASE_URL",
+                "postgres://plain/b",
+                "FORGE_SERVICE_NAME",
+                " variable ",
+                "FORGE_TERM",
+                "7",
+                "FORGE_PORT",
+                "tcp://10.0.0.1:80");
         ForgeConfig config = ForgeConfig.load(file, plain).build();
         assertEquals("postgres://plain/b", config.database().url());
         assertEquals("variable", config.database().serviceName());

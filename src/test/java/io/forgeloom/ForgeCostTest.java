@@ -31,6 +31,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** What a start takes, and what a runtime at rest costs the server and the machine. */
 @NeedsCluster
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class ForgeCostTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(60);
