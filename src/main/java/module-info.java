@@ -2,11 +2,13 @@
  * Forgeloom: a runtime on PostgreSQL 18 whose only dependency at run time is PgJDBC.
  *
  * <ul>
+ *   <li>{@link io.forgeloom} opens all of it, and closes it.
  *   <li>{@link io.forgeloom.database} opens a bounded, fair pool of connections and runs functions in transactions.
  *   <li>{@link io.forgeloom.lock} takes advisory locks and says who holds them.
  *   <li>{@link io.forgeloom.migrate} brings a database to where ordered, checksummed SQL files are.
  *   <li>{@link io.forgeloom.notify} multiplexes LISTEN and NOTIFY over one session that reconnects.
  *   <li>{@link io.forgeloom.leader} elects one leader for each role, and fences what an earlier one does.
+ *   <li>{@link io.forgeloom.node} registers this process and says which others are there.
  *   <li>{@link io.forgeloom.changelog} logs row changes and lets readers follow them in commit order.
  *   <li>{@link io.forgeloom.error} is what it throws: one unchecked tree, one subclass for each decision of a caller.
  * </ul>
@@ -40,7 +42,10 @@ module io.forgeloom {
     // The command line, an optional dependency of the package cli; the executable jar brings it along.
     requires static info.picocli;
 
-    // The pool and transactions: where a program starts.
+    // Everything in one: where a program starts.
+    exports io.forgeloom;
+
+    // The pool and transactions.
     exports io.forgeloom.database;
 
     // The exceptions, apart from the pool because every other package throws them as well.
@@ -57,6 +62,9 @@ module io.forgeloom {
 
     // What was committed to which rows, in order.
     exports io.forgeloom.changelog;
+
+    // Which processes there are.
+    exports io.forgeloom.node;
 
     // Migrations, which programs start with, and the exceptions and events of a run.
     exports io.forgeloom.migrate;

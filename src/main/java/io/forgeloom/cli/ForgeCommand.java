@@ -68,6 +68,7 @@ public final class ForgeCommand {
                 .addSubcommand(new NotifyCommand(surroundings))
                 .addSubcommand(new ElectCommand(surroundings))
                 .addSubcommand(new LeadersCommand(surroundings))
+                .addSubcommand(new NodesCommand(surroundings))
                 .addSubcommand(ChangesCommand.commandLine(surroundings))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 // A password may begin with an @.

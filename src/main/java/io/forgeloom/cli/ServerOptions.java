@@ -3,6 +3,7 @@ package io.forgeloom.cli;
 import static io.forgeloom.error.ConfigurationException.requireBetween;
 
 import io.forgeloom.cli.Diagnosis.ServerReport;
+import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.internal.pg.PgUrl;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -40,6 +41,18 @@ final class ServerOptions {
 
     Duration timeout() {
         return Duration.ofSeconds(requireBetween("--timeout", timeoutSeconds, 1, 3600));
+    }
+
+    /** One session on the primary, which shows itself to the server as {@code name}. */
+    DatabaseConfig primaryConfig(Surroundings surroundings, String name) {
+        return primaryOptions
+                .config(surroundings)
+                .poolSize(1)
+                .connectTimeout(timeout())
+                .poolTimeout(timeout())
+                .statementTimeout(timeout())
+                .serviceName(name)
+                .build();
     }
 
     /** The primary first. */

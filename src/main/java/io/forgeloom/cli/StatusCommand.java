@@ -1,10 +1,15 @@
 package io.forgeloom.cli;
 
+import io.forgeloom.database.AcquireException;
+import io.forgeloom.error.DatabaseException;
+import io.forgeloom.error.ForgeException;
 import io.forgeloom.internal.concurrent.Deadline;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -19,7 +24,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = ForgeVersion.class,
         sortOptions = false,
-        header = "Shows a primary and its replicas: role, state, position, lag.",
+        header = "Shows servers and what runs on them: lag, sessions, nodes, leaders, consumers.",
         description = "%nAsks each server once, over a session of its own, and changes nothing.%n",
         footerHeading = "%nColumns:%n",
         footer = {
@@ -31,16 +36,27 @@ import picocli.CommandLine.Spec;
             "  LAG TIME     how long it took the replica to replay that, on this machine's",
             "               clock; after 1 s it is no longer waited for (> 1000 ms)",
             "  CONNECTIONS  in use by clients, of max_connections",
+            "Below them, of the primary: sessions by application_name, and where a runtime",
+            "has made its tables the nodes, the leaders, the consumers and the change log.",
             "",
             "Exit code: 0 all answer and are what they are called, 1 one does not or is",
             "not, 2 the command line or a URL cannot be read. Lag is no failure.",
             "",
             "JSON: {\"ok\":...,\"servers\":[{\"name\":...,\"address\":...,\"role\":...,",
             "\"state\":...,\"version\":...,\"position\":...,\"lagBytes\":...,\"lagMillis\":...,",
-            "\"lagIsAtLeast\":...,\"connections\":...,\"maxConnections\":...,\"problem\":...}]}",
-            "with null for what is not known."
+            "\"lagIsAtLeast\":...,\"connections\":...,\"maxConnections\":...,\"problem\":...}],",
+            "\"runtime\":{\"queuePercent\":...,\"pools\":[...],\"nodes\":[...],\"leaders\":[...],",
+            "\"consumers\":[...],\"changeLog\":{...}}} with null for what is not known."
         })
 final class StatusCommand implements Callable<Integer> {
+
+    private static final Duration EVERY = Duration.ofSeconds(2);
+
+    /** Of a terminal: to the upper left corner; what is left of a line, and of the screen. */
+    private static final String HOME = "\033[H";
+
+    private static final String CLEAR_LINE = "\033[K";
+    private static final String CLEAR_BELOW = "\033[J";
 
     private final Surroundings surroundings;
 
@@ -50,8 +66,11 @@ final class StatusCommand implements Callable<Integer> {
     @Mixin
     private final ServerOptions servers = new ServerOptions();
 
-    @Option(names = "--json", description = "Prints one JSON object instead of a table.")
+    @Option(names = "--json", description = "Prints one JSON object instead of tables.")
     private boolean json;
+
+    @Option(names = "--watch", description = "Asks again every two seconds, until SIGINT or SIGTERM.")
+    private boolean watch;
 
     @Option(names = "--verbose", description = "Prints the stack trace of each failure to standard error.")
     private boolean verbose;
@@ -66,29 +85,81 @@ final class StatusCommand implements Callable<Integer> {
         if (current == null) {
             throw new IllegalStateException("picocli has not set the command up");
         }
+        PrintWriter out = current.commandLine().getOut();
         PrintWriter err = current.commandLine().getErr();
+        if (!watch) {
+            try {
+                return show(out, err) ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                err.println("forge: interrupted");
+                return CommandLine.ExitCode.SOFTWARE;
+            }
+        }
+        boolean redraw = !json && CommandLine.Help.Ansi.AUTO.enabled();
+        AtomicInteger code = new AtomicInteger(CommandLine.ExitCode.OK);
+        try (StoppableTask task = StoppableTask.start("forge-status", () -> watch(out, err, redraw, code))) {
+            task.await(() -> {});
+            task.signalIsSuccess();
+        }
+        return code.get();
+    }
+
+    /** Until a signal, or until the reader has gone. */
+    private void watch(PrintWriter out, PrintWriter err, boolean redraw, AtomicInteger code) {
+        try {
+            while (!out.checkError()) {
+                // One write a screen, so that none is seen half made.
+                StringWriter screen = new StringWriter();
+                boolean ok = show(new PrintWriter(screen), err);
+                code.set(ok ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE);
+                out.print(
+                        redraw
+                                ? HOME + screen.toString().replace("\n", CLEAR_LINE + "\n") + CLEAR_BELOW
+                                : screen + "\n");
+                Thread.sleep(EVERY);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ForgeException e) {
+            err.println("forge: " + e.getMessage());
+            code.set(CommandLine.ExitCode.SOFTWARE);
+        }
+    }
+
+    /** Asks and prints once; whether all is in order. */
+    private boolean show(PrintWriter out, PrintWriter err) throws InterruptedException {
         Duration timeout = servers.timeout();
         PrimaryMark mark = new PrimaryMark();
         List<ServerStatus> looks = servers.targets(surroundings).stream()
                 .map(target -> new ServerStatus(target, mark, timeout))
                 .toList();
-        try {
-            SideBySide.run("status", looks, Deadline.after(timeout));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            err.println("forge: interrupted");
-            return CommandLine.ExitCode.SOFTWARE;
+        SideBySide.run("status", looks, Deadline.after(timeout));
+        String problem = null;
+        RuntimeLook runtime = null;
+        if (looks.getFirst().problem() == null) {
+            try {
+                runtime = RuntimeLook.ask(servers.primaryConfig(surroundings, "forge status"));
+            } catch (DatabaseException | AcquireException e) {
+                problem = String.valueOf(e.getMessage());
+            }
         }
-        PrintWriter out = current.commandLine().getOut();
         if (json) {
-            out.println(StatusReport.json(looks));
+            out.println(StatusReport.json(looks, runtime));
         } else {
             StatusReport.print(looks, out);
+            if (runtime != null) {
+                RuntimeReport.print(runtime, out);
+            }
+        }
+        out.flush();
+        if (problem != null) {
+            err.println("forge: the runtime's tables could not be read: " + problem);
         }
         if (verbose) {
             printCauses(looks, err);
         }
-        return StatusReport.ok(looks) ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+        return problem == null && StatusReport.ok(looks);
     }
 
     private static void printCauses(List<ServerStatus> looks, PrintWriter err) {

@@ -55,7 +55,7 @@ final class StatusReport {
     }
 
     /** {@code {"ok":…,"servers":[{"name":…,…}]}}, a server a line, every key always there, only ASCII. */
-    static String json(List<ServerStatus> servers) {
+    static String json(List<ServerStatus> servers, @Nullable RuntimeLook runtime) {
         StringBuilder json = new StringBuilder("{\"ok\":").append(ok(servers)).append(",\"servers\":[");
         String separator = "\n";
         for (ServerStatus server : servers) {
@@ -77,7 +77,13 @@ final class StatusReport {
             json.append('}');
             separator = ",\n";
         }
-        return json.append("\n]}").toString();
+        json.append("\n],\"runtime\":");
+        if (runtime == null) {
+            json.append("null");
+        } else {
+            RuntimeReport.json(runtime, json);
+        }
+        return json.append('}').toString();
     }
 
     private static void string(StringBuilder json, String key, @Nullable String value) {

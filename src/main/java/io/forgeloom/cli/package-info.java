@@ -8,7 +8,8 @@
  * {@link io.forgeloom.cli.SessionChecks} knows what is sound, and {@link io.forgeloom.cli.TextReport} and
  * {@link io.forgeloom.cli.JsonReport} say it; {@code --grants} prints {@link io.forgeloom.cli.SystemGrants} instead.
  * {@code forge status} shows how the servers are now:
- * {@link io.forgeloom.cli.StatusCommand}, {@link io.forgeloom.cli.ServerStatus} and {@link io.forgeloom.cli.StatusReport}.
+ * {@link io.forgeloom.cli.StatusCommand}, {@link io.forgeloom.cli.ServerStatus} and {@link io.forgeloom.cli.StatusReport}; and what
+ * runs on them: {@link io.forgeloom.cli.RuntimeLook}, {@link io.forgeloom.cli.RuntimeReport}.
  * Both take their servers from {@link io.forgeloom.cli.ServerOptions} and measure lag by
  * {@link io.forgeloom.cli.PrimaryMark}. {@code forge migrate} applies migrations:
  * {@link io.forgeloom.cli.MigrateCommand} reads the command line, {@link io.forgeloom.cli.MigrateTask} does it,
@@ -18,7 +19,8 @@
  * {@link io.forgeloom.cli.NotifyCommand}. {@code forge elect} campaigns for a role: {@link io.forgeloom.cli.ElectCommand},
  * {@link io.forgeloom.cli.ElectTask}, {@link io.forgeloom.cli.ElectBody}, which runs a command meanwhile,
  * {@link io.forgeloom.cli.ProcessTree} and {@link io.forgeloom.cli.TreeGuard}, which end it; {@code forge leaders} shows who
- * leads: {@link io.forgeloom.cli.LeadersCommand}. {@code forge changes} is for the change log:
+ * leads: {@link io.forgeloom.cli.LeadersCommand}, {@code forge nodes} which processes there are:
+ * {@link io.forgeloom.cli.NodesCommand}. {@code forge changes} is for the change log:
  * {@link io.forgeloom.cli.ChangesCommand} names its commands, {@link io.forgeloom.cli.FollowTask} follows,
  * {@link io.forgeloom.cli.OpenLog} finds the log. Options that several commands have are in
  * {@link io.forgeloom.cli.CommonOptions}, {@link io.forgeloom.cli.CallOptions}, {@link io.forgeloom.cli.StayOptions} and
@@ -27,7 +29,7 @@
  * <h2>Guarantees</h2>
  * <ul>
  *   <li>No output holds a password, nor an argument that could be one.
- *   <li>Doctor and status end by their timeout, whatever a server does, and change nothing on it.
+ *   <li>Doctor and status (without {@code --watch}) end by their timeout, whatever a server does, and change nothing on it.
  *   <li>Everything that is not in order comes with its remedy.
  *   <li>The command of {@code forge elect} has ended before its role is given back, and before the lease is over where the
  *       role was lost; it does not outlive {@code forge elect}. A {@code forge elect} that is frozen cannot see to that.
@@ -53,6 +55,7 @@
  * forge leaders --url postgres://app@db.example.com/app
  * forge listen --url postgres://app@db.example.com/app orders prices --json
  * forge migrate --url postgres://owner@db.example.com/app --dir migrations
+ * forge nodes --url postgres://app@db.example.com/app
  * forge notify --url postgres://app@db.example.com/app orders 42
  * forge status --url postgres://app@db.example.com/app --replica postgres://replica.example.com/app
  * }</pre>

@@ -5,6 +5,7 @@ import io.forgeloom.database.Database;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Backoff;
 import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.concurrent.Lifecycle;
 import io.forgeloom.internal.concurrent.TaskScope;
 import io.forgeloom.notify.Closed;
 import io.forgeloom.notify.Delivery;
@@ -82,6 +83,10 @@ final class ElectionLoop {
 
     void start() {
         task.start();
+    }
+
+    boolean isRunning() {
+        return task.state() == Lifecycle.State.RUNNING;
     }
 
     void stop() {

@@ -108,6 +108,11 @@ public final class LeaderElection implements AutoCloseable {
         loop.close();
     }
 
+    /** Whether it was started and its threads live; whether it leads is another matter. No I/O. */
+    public boolean isRunning() {
+        return loop.isRunning();
+    }
+
     // ---- who leads ----
 
     /** The roles, as they were given. */

@@ -58,7 +58,8 @@ final class MigrationSession implements AutoCloseable {
                    pg_catalog.set_config('lock_timeout', '1s', false),
                    pg_catalog.set_config('idle_session_timeout', ?, false),
                    pg_catalog.set_config('client_connection_check_interval', '1s', false)
-            FROM (SELECT t.*, pg_catalog.to_regclass(pg_catalog.format('%%I.forge_system_migrations', t.schema)) AS history
+            FROM (SELECT t.*, CASE WHEN t.schema IS NOT NULL THEN
+                         pg_catalog.to_regclass(pg_catalog.format('%%I.forge_system_migrations', t.schema)) END AS history
                   FROM (SELECT pg_catalog.pg_backend_pid() AS pid,
                                ARRAY(SELECT p.name FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS p (name)
                                      WHERE NOT pg_catalog.starts_with(CAST(p.name AS text), 'pg_')) AS path,
@@ -105,7 +106,8 @@ final class MigrationSession implements AutoCloseable {
                 @Nullable String found = row.getString(2);
                 if (found == null) {
                     throw new ConfigurationException(
-                            "schema", "the search path of this session names no schema that exists; name one");
+                            "schema",
+                            "the search path of this session names no schema that exists and that this role may use; name one");
                 }
                 schema = new Identifier(found);
                 hasHistory = row.getBoolean(4);

@@ -4,6 +4,7 @@ import io.forgeloom.database.AcquireException;
 import io.forgeloom.database.ConnectionPool;
 import io.forgeloom.internal.concurrent.BackgroundTask;
 import io.forgeloom.internal.concurrent.Deadline;
+import io.forgeloom.internal.concurrent.Lifecycle;
 import java.lang.System.Logger.Level;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -91,6 +92,10 @@ final class BusLoop {
     /** One task starts and stops the others, so that of a start and a stop at the same time one holds for all of them. */
     void start() {
         task.start();
+    }
+
+    boolean isRunning() {
+        return task.state() == Lifecycle.State.RUNNING;
     }
 
     void stop() {

@@ -88,6 +88,11 @@ public final class NotifyBus implements AutoCloseable {
         channels.end(new Closed("the bus was closed"));
     }
 
+    /** Whether it was started and its threads live; whether it is connected is another matter. No I/O. */
+    public boolean isRunning() {
+        return loop.isRunning();
+    }
+
     // ---- channels and subscriptions ----
 
     /** The channels, in the order in which they were added. */

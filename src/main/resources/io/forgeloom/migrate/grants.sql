@@ -33,3 +33,5 @@ GRANT EXECUTE ON FUNCTION :"schema".forge_trim_changes(timestamp with time zone,
 GRANT EXECUTE ON FUNCTION :"schema".forge_change_news(xid8, xid8[]) TO :"role";
 -- Nothing on FUNCTION :"schema".forge_change_youngest(integer): a part of forge_trim_changes
 -- Nothing on FUNCTION :"schema".forge_change_unseen(integer, pg_snapshot): a part of forge_trim_changes
+-- Each node writes its row, marks those that went silent, and removes what is a day old.
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE :"schema".forge_nodes TO :"role";

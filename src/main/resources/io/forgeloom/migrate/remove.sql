@@ -4,6 +4,7 @@
 -- Forgeloom running, as one transaction:
 --
 --     psql --single-transaction -v ON_ERROR_STOP=1 -c 'SET search_path = SCHEMA, pg_temp' -f remove.sql URL
+DROP TABLE IF EXISTS forge_nodes; -- v004
 -- The tracking of your tables ends, with the functions that were made for them. -- v003
 DO $remove$
 DECLARE

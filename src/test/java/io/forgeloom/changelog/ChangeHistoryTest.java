@@ -32,6 +32,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * order of its commits. Beside them the broken readers, on the same load.
  */
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class ChangeHistoryTest {
 
     private static final int LONG_ROWS = Integer.getInteger("forgeloom.test.changes", 1_000_000);

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Timeout;
  * at the trim may count as one that was missed, in whatever database.
  */
 @NeedsCluster
+@Tag("slow")
 class ChangeTrimHistoryTest {
 
     @Test

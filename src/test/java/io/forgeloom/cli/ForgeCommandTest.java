@@ -35,7 +35,7 @@ class ForgeCommandTest {
         ForgeRun migrate = ForgeRun.of("migrate", "--help");
         assertEquals(0, migrate.exitCode());
         assertTrue(migrate.out().lines().allMatch(line -> line.length() <= 80), migrate.out());
-        for (String command : new String[] {"listen", "notify", "elect", "leaders"}) {
+        for (String command : new String[] {"listen", "notify", "elect", "leaders", "nodes"}) {
             ForgeRun help = ForgeRun.of(command, "--help");
             assertEquals(0, help.exitCode());
             assertTrue(help.out().lines().allMatch(line -> line.length() <= 80), help.out());
@@ -121,6 +121,7 @@ class ForgeCommandTest {
                 "elect --password=hunter2 --role r",
                 "leaders postgres://app:hunter2@db/app",
                 "leaders --url hunter2",
+                "nodes postgres://app:hunter2@db/app",
                 "status postgres://app:hunter2@db/app",
                 "status --password=hunter2",
                 "status --url postgres://app:hunter2@db:notaport/app",

@@ -34,6 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Every node of a deployment migrates at its start, at the same moment. */
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class MigratorStartersTest {
 
     private static final int THREADS = 32;

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** What a bus does where the network or the server does not keep its word, and what it leaves behind. */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class NotifyNetworkTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(10);
