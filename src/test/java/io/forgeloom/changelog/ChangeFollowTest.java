@@ -1,6 +1,7 @@
 package io.forgeloom.changelog;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -54,6 +55,36 @@ class ChangeFollowTest {
             assertEquals(List.of(), fixture.rows(start));
             fixture.execute("INSERT INTO t VALUES (1)");
             assertEquals(1, fixture.rows(start).size());
+        }
+    }
+
+    @Test
+    void anInterruptInTheMiddleOfALookIsOneAndNothingIsLost(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server);
+                ChangeFollower follower = fixture.log.follow(fixture.log.now(), FollowOptions.DEFAULTS);
+                Connection other = server.connect();
+                Statement statement = other.createStatement()) {
+            fixture.execute("INSERT INTO t VALUES (1)");
+            other.setAutoCommit(false);
+            statement.execute("LOCK TABLE elsewhere.forge_change_control");
+            CompletableFuture<Throwable> thrown = new CompletableFuture<>();
+            Thread reader = Thread.ofVirtual().name("test-reader").start(() -> {
+                try {
+                    thrown.completeExceptionally(new AssertionError("it was given " + follower.take()));
+                } catch (Throwable e) {
+                    thrown.complete(e);
+                }
+            });
+            Await.until(
+                    "it waits for the lock",
+                    () -> fixture.column("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                    + " AND datname = current_database()")
+                            .equals(List.of("1")));
+            reader.interrupt();
+            assertInstanceOf(InterruptedException.class, thrown.get(10, TimeUnit.SECONDS));
+            reader.join();
+            other.rollback();
+            assertEquals(List.of(1L), seqs(follower.poll(Duration.ofSeconds(10))));
         }
     }
 
