@@ -9,11 +9,13 @@ import io.forgeloom.testing.TestProcess;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Predicate;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** {@code forge status --watch} as an operator leaves it open: a process, while its server goes and comes back. */
 @NeedsCluster
+@Tag("slow")
 @Timeout(120)
 class StatusWatchTest {
 
