@@ -38,12 +38,14 @@ final class Environment {
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
         here.put("memory", Math.round(memory / (double) (1 << 30)) + " GiB");
         here.put("system", System.getProperty("os.name") + " " + System.getProperty("os.version"));
-        here.put("JDK", System.getProperty("java.vendor.version", "") + " " + Runtime.version());
+        here.put("JDK", System.getProperty("java.vendor.version", "Java " + Runtime.version()));
         JARS.forEach((name, jar) -> {
             Matcher matcher = Pattern.compile("/" + jar + "-([0-9][^/]*)\\.jar")
                     .matcher(System.getProperty("java.class.path").replace(File.separatorChar, '/'));
             if (matcher.find()) {
-                here.put(name, matcher.group(1));
+                here.put(
+                        name,
+                        name.equals("PostgreSQL") ? matcher.group(1).replaceFirst("\\.0$", "") : matcher.group(1));
             }
         });
         return here;

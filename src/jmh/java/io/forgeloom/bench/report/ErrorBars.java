@@ -5,15 +5,16 @@ import java.awt.Color;
 import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.geom.Line2D;
+import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
 import java.util.List;
+import java.util.function.DoubleUnaryOperator;
 import org.jfree.chart.axis.CategoryAxis;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.plot.CategoryPlot;
 import org.jfree.chart.renderer.category.BarRenderer;
 import org.jfree.chart.renderer.category.CategoryItemRendererState;
 import org.jfree.chart.renderer.category.StandardBarPainter;
-import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.data.category.CategoryDataset;
 
 /** Lying bars, each with its figure behind it, its spread across its end, and its bound as a dashed line over the row. */
@@ -22,6 +23,7 @@ final class ErrorBars extends BarRenderer {
     private static final long serialVersionUID = 1L;
 
     private static final BasicStroke THIN = new BasicStroke(1.2f);
+    private static final BasicStroke HALO = new BasicStroke(3.4f);
     private static final BasicStroke DASHED =
             new BasicStroke(1.8f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_MITER, 10f, new float[] {5f, 3f}, 0f);
     private static final Font SMALL = new Font(Font.SANS_SERIF, Font.PLAIN, 11);
@@ -67,28 +69,46 @@ final class ErrorBars extends BarRenderer {
         if (visible < 0 || figure == null) {
             return;
         }
-        RectangleEdge edge = plot.getRangeAxisEdge();
         double width = state.getBarWidth();
         double top = calculateBarW0(plot, plot.getOrientation(), area, names, state, visible, column);
+        mark(
+                graphics,
+                figure,
+                value -> axis.valueToJava2D(Math.max(lowest, value), area, plot.getRangeAxisEdge()),
+                top,
+                width);
+    }
+
+    private static void mark(Graphics2D graphics, Figure figure, DoubleUnaryOperator x, double top, double width) {
         double middle = top + width / 2;
-        double low = axis.valueToJava2D(Math.max(lowest, figure.spread().low()), area, edge);
-        double high = axis.valueToJava2D(Math.max(lowest, figure.spread().high()), area, edge);
+        double low = x.applyAsDouble(figure.spread().low());
+        double high = x.applyAsDouble(figure.spread().high());
         if (high - low > 1) {
-            graphics.setStroke(THIN);
+            Path2D bar = new Path2D.Double();
+            line(bar, low, middle, high, middle);
+            line(bar, low, middle - width / 4, low, middle + width / 4);
+            line(bar, high, middle - width / 4, high, middle + width / 4);
+            // White around it, to be seen on the dark bar, too.
+            graphics.setPaint(Color.WHITE);
+            graphics.setStroke(HALO);
+            graphics.draw(bar);
             graphics.setPaint(SPREAD);
-            double cap = width / 4;
-            graphics.draw(new Line2D.Double(low, middle, high, middle));
-            graphics.draw(new Line2D.Double(low, middle - cap, low, middle + cap));
-            graphics.draw(new Line2D.Double(high, middle - cap, high, middle + cap));
+            graphics.setStroke(THIN);
+            graphics.draw(bar);
         }
         graphics.setPaint(Color.BLACK);
         graphics.setFont(SMALL);
-        double end = Math.max(high, axis.valueToJava2D(Math.max(lowest, figure.value()), area, edge));
+        double end = Math.max(high, x.applyAsDouble(figure.value()));
         graphics.drawString(Tables.number(figure.value()), (float) end + 5, (float) middle + 4);
         if (!Double.isNaN(figure.bound())) {
             graphics.setStroke(DASHED);
-            double bound = axis.valueToJava2D(Math.max(lowest, figure.bound()), area, edge);
+            double bound = x.applyAsDouble(figure.bound());
             graphics.draw(new Line2D.Double(bound, top - 5, bound, top + width + 5));
         }
+    }
+
+    private static void line(Path2D path, double fromX, double fromY, double toX, double toY) {
+        path.moveTo(fromX, fromY);
+        path.lineTo(toX, toY);
     }
 }

@@ -52,7 +52,7 @@ final class JmhFigures {
             String named = parameters.entrySet().stream()
                     .map(parameter -> ", " + parameter.getKey() + " " + parameter.getValue())
                     .collect(Collectors.joining());
-            return words(method) + named;
+            return words(method) + (unit.equals("bytes") ? ", allocated" : "") + named;
         }
     }
 

@@ -29,6 +29,9 @@ record Page(String text, Map<String, String> plots) {
                 .append("Written by `./forge bench`, from [figures](" + FOLDER + "/figures.jsonl) that `./forge bench"
                         + " --report-only` reads again.\nIn brackets the spread; bold is who is best, the floor aside: it does"
                         + " less than the work.\n\n");
+        if (saved.runs().stream().anyMatch(Run::quick)) {
+            text.append("**Short forms** show how the report looks; do not trust their figures.\n\n");
+        }
         environments(saved, text);
         text.append("### What we lose, by the figures\n\n")
                 .append("Every row in which a peer or the bound is better than ours.\n\n")

@@ -17,9 +17,11 @@ import javax.xml.parsers.ParserConfigurationException;
 import org.apache.batik.svggen.SVGGeneratorContext;
 import org.apache.batik.svggen.SVGGraphics2D;
 import org.jfree.chart.JFreeChart;
+import org.jfree.chart.axis.AxisLocation;
 import org.jfree.chart.axis.CategoryAxis;
 import org.jfree.chart.axis.LogAxis;
 import org.jfree.chart.axis.NumberAxis;
+import org.jfree.chart.axis.NumberTickUnit;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.block.BlockBorder;
 import org.jfree.chart.plot.CategoryPlot;
@@ -81,44 +83,22 @@ final class Plots {
     private static String slug(String unit) {
         return unit.toLowerCase(Locale.ROOT)
                 .replace("µ", "u")
-                .replace("÷", "by")
+                .replace("×", "ratio")
                 .replaceAll("[^a-z0-9]+", "-")
                 .replaceAll("^-|-$", "");
     }
 
     private static String svg(Suite suite, String unit, List<Figure> figures) throws IOException {
-        List<String> peers = List.copyOf(Tables.peers(figures));
-        DefaultCategoryDataset values = new DefaultCategoryDataset();
         ErrorBars renderer = new ErrorBars(figures);
-        for (String peer : peers) {
-            for (List<Figure> row : Tables.rows(figures).values()) {
-                row.stream()
-                        .filter(figure -> figure.peer().equals(peer))
-                        .forEach(figure -> values.addValue(figure.value(), peer, figure.row()));
-            }
-        }
-        for (int i = 0, peerColor = 0; i < peers.size(); i++) {
-            String peer = peers.get(i);
-            Role role = figures.stream()
-                    .filter(figure -> figure.peer().equals(peer))
-                    .findFirst()
-                    .orElseThrow()
-                    .role();
-            renderer.setSeriesPaint(
-                    i,
-                    switch (role) {
-                        case OURS -> OWN;
-                        case PEER -> PEERS.get(peerColor++ % PEERS.size());
-                        case FLOOR -> FLOOR;
-                    });
-        }
-        ValueAxis axis = axis(unit, figures, renderer);
-        CategoryPlot plot = new CategoryPlot(values, names(), axis, renderer);
+        colors(figures, renderer);
+        DefaultCategoryDataset values = values(figures);
+        CategoryPlot plot = new CategoryPlot(values, names(), axis(unit, figures, renderer), renderer);
         plot.setOrientation(PlotOrientation.HORIZONTAL);
         plot.setBackgroundPaint(Color.WHITE);
         plot.setRangeGridlinePaint(new Color(0xc8c8c8));
         plot.setRangeGridlineStroke(new BasicStroke(0.7f));
         plot.setOutlineVisible(false);
+        plot.setRangeAxisLocation(AxisLocation.BOTTOM_OR_RIGHT);
         String title = suite.title() + ": " + unit + better(figures);
         JFreeChart chart = new JFreeChart(title, HEAD, plot, true);
         chart.setBackgroundPaint(Color.WHITE);
@@ -126,8 +106,41 @@ final class Plots {
         chart.addSubtitle(subtitle(suite, figures));
         chart.getLegend().setItemFont(TEXT);
         chart.getLegend().setFrame(BlockBorder.NONE);
-        int rows = values.getColumnCount();
-        return draw(chart, FRAME + rows * (peers.size() * BAR + GAP));
+        return draw(chart, FRAME + values.getColumnCount() * (values.getRowCount() * BAR + GAP));
+    }
+
+    /** Each row with all who are compared, also those who have no figure in it: so that their order is that of the table. */
+    private static DefaultCategoryDataset values(List<Figure> figures) {
+        DefaultCategoryDataset values = new DefaultCategoryDataset();
+        for (List<Figure> row : Tables.rows(figures).values()) {
+            for (String peer : Tables.peers(figures)) {
+                Number value = row.stream()
+                        .filter(figure -> figure.peer().equals(peer))
+                        .findFirst()
+                        .map(Figure::value)
+                        .orElse(null);
+                values.addValue(value, peer, row.getFirst().row());
+            }
+        }
+        return values;
+    }
+
+    private static void colors(List<Figure> figures, ErrorBars renderer) {
+        int series = 0;
+        int peers = 0;
+        for (String peer : Tables.peers(figures)) {
+            Role role = figures.stream()
+                    .filter(figure -> figure.peer().equals(peer))
+                    .findFirst()
+                    .orElseThrow()
+                    .role();
+            Color color = switch (role) {
+                case OURS -> OWN;
+                case PEER -> PEERS.get(peers++ % PEERS.size());
+                case FLOOR -> FLOOR;
+            };
+            renderer.setSeriesPaint(series++, color);
+        }
     }
 
     private static TextTitle subtitle(Suite suite, List<Figure> figures) {
@@ -148,12 +161,14 @@ final class Plots {
         return names;
     }
 
-    /** Where a unit has figures of several kinds, the title leaves it to the table. */
+    /** Where a unit has figures of both kinds, the title leaves it to the table. */
     private static String better(List<Figure> figures) {
-        List<Better> all = figures.stream().map(Figure::better).distinct().toList();
-        return all.size() == 1 && all.getFirst() != Better.NEITHER
-                ? ", " + all.getFirst().name().toLowerCase(Locale.ROOT) + " is better"
-                : "";
+        List<Better> all = figures.stream()
+                .map(Figure::better)
+                .filter(better -> better != Better.NEITHER)
+                .distinct()
+                .toList();
+        return all.size() == 1 ? ", " + all.getFirst().name().toLowerCase(Locale.ROOT) + " is better" : "";
     }
 
     private static ValueAxis axis(String unit, List<Figure> figures, ErrorBars renderer) {
@@ -169,6 +184,7 @@ final class Plots {
         if (most / least > DECADES) {
             LogAxis log = new LogAxis(unit + " (logarithmic)");
             log.setNumberFormatOverride(new PlainNumbers());
+            log.setTickUnit(new NumberTickUnit(1)); // a decade
             double lower = Math.pow(10, Math.floor(Math.log10(least) - 0.1));
             log.setRange(lower, most * Math.pow(most / lower, 0.12));
             renderer.setBase(lower);
