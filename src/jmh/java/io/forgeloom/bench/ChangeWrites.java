@@ -233,7 +233,8 @@ final class ChangeWrites {
             default -> what;
         };
         Figures.Row absolute = Figures.row(row, unit, better);
-        Figures.Row relative = Figures.row(row + ", of untracked", "×", better);
+        Figures.Row relative = Figures.row(
+                row, better == Better.MORE ? "× the throughput of untracked" : "× the time of untracked", better);
         switch (way) {
             case "UNTRACKED" -> {
                 absolute.floor("untracked", value);

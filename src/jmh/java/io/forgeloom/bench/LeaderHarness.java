@@ -289,7 +289,7 @@ public final class LeaderHarness {
         record(row.title + ", p50", median, row.median);
         record(row.title + ", p99", tail, row == Row.RESIGN ? RESIGN_P99 : 0);
         record(row.title + ", longest", longest, row.longest);
-        Figures.row(row.title + ", longest overlap of two leaders", "ms", Better.LESS)
+        Figures.row(row.title + ", two leaders at once", "ms, overlap", Better.LESS)
                 .ours(Spread.exactly(Math.max(0, overlap) / 1e6), 0);
     }
 

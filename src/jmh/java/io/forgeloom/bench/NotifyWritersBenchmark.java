@@ -45,6 +45,7 @@ public final class NotifyWritersBenchmark {
 
     private static final String NOTIFY = "NOTIFY in the transaction";
     private static final String WITHOUT = "no notification";
+    private static final String OF_WITHOUT = "× the throughput without";
 
     /** Without a time: many become one. */
     private static final String WAKE_UP = "rows";
@@ -117,17 +118,17 @@ public final class NotifyWritersBenchmark {
         System.out.println(
                 "lagged: " + lagged + ", wake-ups dropped: " + bus.stats().dropped());
         record(throughput, delivery);
-        Figures.row("throughput, other payloads, of that without", "×", Better.MORE)
+        Figures.row("throughput, other payloads", OF_WITHOUT, Better.MORE)
                 .ours(soon.spread())
                 .peer(NOTIFY, inTransaction.spread())
                 .floor(WITHOUT, Spread.exactly(1));
-        Figures.row("throughput, one wake-up, of that without", "×", Better.MORE)
+        Figures.row("throughput, one wake-up", OF_WITHOUT, Better.MORE)
                 .ours(same.spread())
                 .floor(WITHOUT, Spread.exactly(1));
     }
 
     private static void record(Map<Way, List<Double>> throughput, Map<Way, Waits> delivery) {
-        Figures.row("throughput, other payloads", "transactions/s", Better.MORE)
+        Figures.row("transactions, other payloads", "transactions/s", Better.MORE)
                 .ours(Spread.of(throughput.getOrDefault(Way.PUBLISH_SOON, List.of())))
                 .peer(NOTIFY, Spread.of(throughput.getOrDefault(Way.NOTIFY_IN_TRANSACTION, List.of())))
                 .floor(WITHOUT, Spread.of(throughput.getOrDefault(Way.NONE, List.of())));

@@ -27,6 +27,7 @@ final class ErrorBars extends BarRenderer {
     private static final BasicStroke DASHED =
             new BasicStroke(1.8f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_MITER, 10f, new float[] {5f, 3f}, 0f);
     private static final Font SMALL = new Font(Font.SANS_SERIF, Font.PLAIN, 11);
+    private static final int LABEL = 45;
     private static final Color SPREAD = new Color(0xb00020);
 
     private final transient List<Figure> figures;
@@ -99,10 +100,13 @@ final class ErrorBars extends BarRenderer {
         graphics.setPaint(Color.BLACK);
         graphics.setFont(SMALL);
         double end = Math.max(high, x.applyAsDouble(figure.value()));
+        double bound = Double.isNaN(figure.bound()) ? 0 : x.applyAsDouble(figure.bound());
+        if (end - 3 < bound && bound < end + LABEL) {
+            end = bound;
+        }
         graphics.drawString(Tables.number(figure.value()), (float) end + 5, (float) middle + 4);
         if (!Double.isNaN(figure.bound())) {
             graphics.setStroke(DASHED);
-            double bound = x.applyAsDouble(figure.bound());
             graphics.draw(new Line2D.Double(bound, top - 5, bound, top + width + 5));
         }
     }

@@ -33,8 +33,8 @@ import org.jfree.data.category.DefaultCategoryDataset;
 import org.w3c.dom.Document;
 
 /**
- * Figures as bars: a picture for each unit of a suite in which ours stands beside somebody or has a bound. Light and dark grey of
- * the bars differ enough for paper, and the background is white whatever the page's is. The same figures give the same bytes on the same
+ * Figures as bars: a picture for each unit of a suite in which ours stands beside somebody or has a bound. The colours differ in their
+ * light, too, for paper, and the background is white whatever the page's is. The same figures give the same bytes on one
  * machine: no date, no random id; where a text ends is the business of its fonts.
  */
 final class Plots {
@@ -50,12 +50,7 @@ final class Plots {
     private static final Color OWN = new Color(0x12355b);
     private static final Color FLOOR = Color.WHITE;
     private static final List<Color> PEERS = List.of(
-            new Color(0xe3a34c),
-            new Color(0x8fb8de),
-            new Color(0x9a9a9a),
-            new Color(0xcfe3c0),
-            new Color(0xd9c3e0),
-            new Color(0x6f8f6f));
+            new Color(0xc0702a), new Color(0xa8cdec), new Color(0x8aa07a), new Color(0xe4d9f0), new Color(0x5f4b8b));
 
     private static final Font TEXT = new Font(Font.SANS_SERIF, Font.PLAIN, 12);
     private static final Font HEAD = new Font(Font.SANS_SERIF, Font.BOLD, 14);

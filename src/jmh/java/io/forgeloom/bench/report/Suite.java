@@ -23,15 +23,15 @@ record Suite(
                     "round-trip",
                     "A SELECT 1 and a transaction of three statements, one thread",
                     "ConnectionPoolBenchmark.(selectOne|transactionOfThree) -bm sample -tu us -f 2 -wi 2 -w 1 -i 4 -r 1",
-                    "ConnectionPoolBenchmark.(selectOne|transactionOfThree) -bm sample -tu us -f 1 -wi 1 -w 1 -i 2 -r 1"),
+                    "ConnectionPoolBenchmark.(selectOne|transactionOfThree) -p pool=forgeloom,hikari -bm sample -tu us -f 1 -wi 1 -w 1 -i 2 -r 1"),
             jmh(
                     "contended",
                     "Acquire and release by platform threads on two connections, without a hold",
                     "ContendedPool",
-                    "ContendedPool -f 1 -wi 1 -w 1 -i 3 -r 1"),
+                    "ContendedPool.eightThreads -f 1 -wi 1 -w 1 -i 3 -r 1"),
             fairness(
-                    "", "A crowd: 2,000 virtual threads on 50 connections, 1 ms hold", 0, "--seconds 6", "--seconds 2"),
-            fairness("-carrier", "The same crowd on one carrier", 1, "--seconds 6", "--seconds 2"),
+                    "", "A crowd: 2,000 virtual threads on 50 connections, 1 ms hold", 0, "--seconds 6", "--seconds 1"),
+            fairness("-carrier", "The same crowd on one carrier", 1, "--seconds 6", "--seconds 1"),
             fairness("-100", "100 virtual threads on 10", 0, "--threads 100 --size 10 --seconds 4", null),
             fairness("-platform", "8 platform threads on 2", 0, "--threads 8 --size 2 --platform --seconds 4", null),
             fairness(
@@ -47,7 +47,7 @@ record Suite(
                     "median of the turns and between what half of them lie; of quotients, between what 95 of 100 medians of"
                             + " samples drawn anew lie",
                     "paired 120 hikari",
-                    "paired 4 hikari"),
+                    "paired 2 hikari"),
             jmh(
                     "read-your-writes",
                     "A read after a commit, on a replica",
@@ -96,7 +96,7 @@ record Suite(
                     "medians of the rounds, the least and the most of them; of quotients, between what 95 of 100 medians of"
                             + " samples drawn anew lie",
                     "changes 20",
-                    "changes 2"));
+                    "changes 1 update single writers idle delivery"));
 
     private static Suite jmh(String name, String title, String full, String quick) {
         return new Suite(name, title, JMH_SPREAD, true, 0, words(full), words(quick));
@@ -107,7 +107,7 @@ record Suite(
     }
 
     private static Suite fairness(String suffix, String title, int carriers, String full, String quick) {
-        String brief = quick == null ? full.replaceFirst("--seconds \\d+", "--seconds 2") : quick;
+        String brief = quick == null ? full.replaceFirst("--seconds \\d+", "--seconds 1") : quick;
         return new Suite(
                 "fairness" + suffix,
                 title,

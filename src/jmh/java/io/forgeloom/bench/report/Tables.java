@@ -30,6 +30,9 @@ final class Tables {
         if (whole(value)) {
             return String.format(Locale.ROOT, "%.0f", value);
         }
+        if (Math.abs(size - 1) < 0.1) {
+            return String.format(Locale.ROOT, "%.3f", value); // most often a quotient
+        }
         return String.format(Locale.ROOT, size < 0.1 ? "%.3f" : "%.2f", value);
     }
 
