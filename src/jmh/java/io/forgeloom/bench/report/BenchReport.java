@@ -178,7 +178,7 @@ public final class BenchReport {
     }
 
     private static void end(Process process) {
-        // Asked first, so that embedded servers are stopped in order; a fork of JMH has none that outlives it.
+        // A fork of JMH is a descendant, and stops its embedded server when it is asked to end.
         process.descendants().forEach(ProcessHandle::destroy);
         process.destroy();
     }

@@ -11,9 +11,6 @@ final class PlainNumbers extends NumberFormat {
 
     @Override
     public StringBuffer format(double number, StringBuffer text, FieldPosition position) {
-        if (number != 0 && Math.abs(number) < 0.01) {
-            return text.append(Double.toString(number));
-        }
         String plain = Tables.number(number);
         return text.append(plain.contains(".") ? plain.replaceAll("\\.?0+$", "") : plain);
     }

@@ -1,5 +1,7 @@
 package io.forgeloom.bench.report;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -15,7 +17,7 @@ final class Tables {
 
     private Tables() {}
 
-    /** A million and more is told in millions; otherwise three digits, or all before the point. */
+    /** A million and more is told in millions; otherwise two or three digits, or all before the point. */
     static String number(double value) {
         double size = Math.abs(value);
         if (size >= 1e6) {
@@ -33,7 +35,9 @@ final class Tables {
         if (Math.abs(size - 1) < 0.1) {
             return String.format(Locale.ROOT, "%.3f", value); // most often a quotient
         }
-        return String.format(Locale.ROOT, size < 0.1 ? "%.3f" : "%.2f", value);
+        return size < 0.1
+                ? new BigDecimal(value).round(new MathContext(2)).toPlainString()
+                : String.format(Locale.ROOT, "%.2f", value);
     }
 
     private static boolean whole(double value) {
