@@ -84,13 +84,15 @@ public final class ChaosNode {
         String name = arguments[0];
         List<String> urls = Arrays.asList(arguments).subList(2, arguments.length);
         Teller teller = new Teller(name);
-        Footprint.watchPinned(teller);
         teller.tell("starting");
         Forge forge = start(name, urls);
         teller.tell("started");
         ChaosNode node = new ChaosNode(name, teller, forge);
         node.begin(urls);
+        // Until here classes are loaded, which pins on every JDK.
+        Footprint.watchPinned(teller);
         node.obey(Path.of(arguments[1]));
+        System.exit(0);
     }
 
     private static Forge start(String name, List<String> urls) throws InterruptedException {

@@ -1,7 +1,5 @@
 package io.forgeloom.testing.chaos;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -41,10 +39,6 @@ record ChaosOptions(boolean help, Duration length, long seed, Set<Kind> kinds, b
 
             Exit code: 0 every promise was kept, 1 one was not or the run broke, 2 usage.
             """;
-
-    private static final List<String> LIBRARIES = List.of(
-            "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-            "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1");
 
     private static final double MOST_MINUTES = 1_440;
 
@@ -125,15 +119,6 @@ record ChaosOptions(boolean help, Duration length, long seed, Set<Kind> kinds, b
             }
         }
         return kinds;
-    }
-
-    /** What lies to a process about the time; null where it is not installed. */
-    static @Nullable Path clockLibrary() {
-        return LIBRARIES.stream()
-                .map(Path::of)
-                .filter(Files::exists)
-                .findFirst()
-                .orElse(null);
     }
 
     /** As printed: {@code 3 min}, {@code 0.25 min}. */

@@ -37,7 +37,8 @@ final class ChaosRun {
 
     private final ChaosOptions options;
     private final PrintStream out;
-    private final @Nullable Path clockLibrary = ChaosOptions.clockLibrary();
+    private final Path folder;
+    private final @Nullable Path clockLibrary;
     private final Plan plan;
     private final ConcurrentLinkedQueue<Line> history = new ConcurrentLinkedQueue<>();
     private final Map<String, Slot> slots = new LinkedHashMap<>();
@@ -45,19 +46,20 @@ final class ChaosRun {
     private long begun;
     private volatile boolean over;
 
-    ChaosRun(ChaosOptions options, PrintStream out) {
+    ChaosRun(ChaosOptions options, PrintStream out) throws IOException, InterruptedException {
         this.options = options;
         this.out = out;
+        folder = Files.createTempDirectory("forgeloom-chaos-");
+        clockLibrary = options.kinds().contains(Kind.CLOCK) ? ClockSkew.library(folder) : null;
         Set<Kind> kinds = EnumSet.copyOf(options.kinds());
         if (clockLibrary == null && kinds.remove(Kind.CLOCK)) {
-            out.println("chaos: no clock is changed: libfaketime is not installed");
+            out.println("chaos: no clock is changed: there is no C compiler, or no Linux");
         }
         plan = Plan.of(options.seed(), options.length().toMillis(), kinds);
     }
 
     Report run() throws InterruptedException, SQLException, IOException {
         out.printf(Locale.ROOT, "chaos: %s, seed %d, %d faults%n", options.lengthText(), options.seed(), plan.faults());
-        Path folder = Files.createTempDirectory("forgeloom-chaos-");
         boolean keep = true;
         try {
             List<Violation> violations;
@@ -65,14 +67,14 @@ final class ChaosRun {
             try (Servers servers = Servers.start()) {
                 all = new History(List.of(), new FinalState());
                 try {
-                    start(servers, folder);
+                    start(servers);
                     inflict(servers);
                     FinalState state = finish(servers);
                     all = new History(List.copyOf(history), state);
                 } finally {
                     over = true;
                     slots.values().forEach(Slot::close);
-                    write(folder);
+                    write();
                 }
             }
             violations = Checker.judge(all);
@@ -80,14 +82,14 @@ final class ChaosRun {
             return new Report(options, plan, all, violations, folder);
         } finally {
             if (!keep) {
-                delete(folder);
+                delete();
             }
         }
     }
 
     // ---- the begin ----
 
-    private void start(Servers servers, Path folder) throws InterruptedException {
+    private void start(Servers servers) throws InterruptedException {
         for (String name : Plan.SLOTS) {
             slots.put(name, new Slot(name, folder, clockLibrary, servers.all(), history::add));
         }
@@ -218,7 +220,7 @@ final class ChaosRun {
     }
 
     /** All lines by their time, as the checkers see them. */
-    private void write(Path folder) {
+    private void write() {
         try {
             Files.write(
                     folder.resolve("history"),
@@ -229,7 +231,7 @@ final class ChaosRun {
         }
     }
 
-    private static void delete(Path folder) throws IOException {
+    private void delete() throws IOException {
         try (Stream<Path> files = Files.walk(folder)) {
             for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(file);

@@ -2,6 +2,7 @@ package io.forgeloom.testing.chaos;
 
 import io.forgeloom.testing.PostgresServer;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -9,7 +10,8 @@ import java.util.function.Consumer;
 /** Does what a plan says, and undoes it. Each fault is for one thread; two at a time have different victims. */
 final class Faults {
 
-    private static final List<String> CLOCKS = List.of("+5h", "-7h", "+40d", "-1h");
+    private static final List<Duration> CLOCKS =
+            List.of(Duration.ofHours(5), Duration.ofHours(-7), Duration.ofDays(40), Duration.ofSeconds(-90));
 
     private final Servers servers;
     private final Map<String, Slot> slots;
@@ -60,9 +62,9 @@ final class Faults {
                 Thread.sleep(fault.millis());
             }
             case CLOCK -> {
-                slot.setClock(CLOCKS.get(fault.variant()));
+                slot.setClock(CLOCKS.get(fault.variant()).toSeconds());
                 Thread.sleep(fault.millis());
-                slot.setClock("+0");
+                slot.setClock(0);
             }
             default -> throw new IllegalArgumentException(fault.toString());
         }

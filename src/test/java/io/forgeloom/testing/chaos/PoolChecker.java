@@ -7,8 +7,8 @@ import java.util.Map;
 /** The pool is bounded, by its own count and by the server's, and refuses in time and with a reason. */
 final class PoolChecker extends Checker {
 
-    /** One over which the pool asks about the others, one that asks the server who it is. */
-    private static final int BESIDE = 2;
+    /** Over one the pool asks about the others, over one each whether this is the primary and whether it is a replica. */
+    private static final int BESIDE = 3;
 
     /** The machine has other things to do. */
     private static final Duration SLACK = Duration.ofSeconds(1);

@@ -19,7 +19,8 @@ final class SessionUsers {
     private static final String LOOK = """
             SELECT concat_ws(',',
                 CASE WHEN current_setting('chaos.dirt', true) <> '' THEN 'setting' END,
-                CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'chaos_temporary') THEN 'table' END,
+                CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'chaos_temporary'
+                    AND relnamespace = pg_catalog.pg_my_temp_schema()) THEN 'table' END,
                 CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
                     THEN 'lock' END,
                 CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 'listen' END,

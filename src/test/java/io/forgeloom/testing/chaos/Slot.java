@@ -36,7 +36,7 @@ final class Slot implements AutoCloseable {
         this.clockLibrary = clockLibrary;
         this.history = history;
         servers.forEach(server -> links.add(FaultyLink.to(server)));
-        setClock("+0");
+        setClock(0);
         process = launch();
     }
 
@@ -56,10 +56,7 @@ final class Slot implements AutoCloseable {
                 .arguments(arguments.toArray(String[]::new));
         if (clockLibrary != null) {
             builder.environment("LD_PRELOAD", clockLibrary.toString())
-                    .environment("FAKETIME_TIMESTAMP_FILE", clock().toString())
-                    .environment("FAKETIME_CACHE_DURATION", "1")
-                    .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-                    .environment("FAKETIME_DISABLE_SHM", "1");
+                    .environment(ClockSkew.VARIABLE, clock().toString());
         }
         return builder.start();
     }
@@ -85,9 +82,9 @@ final class Slot implements AutoCloseable {
         return folder.resolve(name + ".clock");
     }
 
-    /** How far off its wall clock is, as {@code +5h}. */
-    void setClock(String offset) {
-        write(clock(), offset + "\n", StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
+    /** How far off its wall clock is. */
+    void setClock(long seconds) {
+        ClockSkew.set(clock(), seconds);
     }
 
     void command(String line) {
