@@ -1,7 +1,9 @@
 package io.forgeloom.testing.chaos;
 
 import io.forgeloom.testing.PostgresServer;
+import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +14,11 @@ final class Faults {
 
     private static final List<Duration> CLOCKS =
             List.of(Duration.ofHours(5), Duration.ofHours(-7), Duration.ofDays(40), Duration.ofSeconds(-90));
+
+    private static final String COMMITS = "state = 'active' AND query ILIKE '%commit%'";
+
+    /** Looks for somebody who commits. */
+    private static final int AT_COMMIT = 200;
 
     private final Servers servers;
     private final Map<String, Slot> slots;
@@ -51,12 +58,7 @@ final class Faults {
                 Thread.sleep(fault.millis());
                 slot.heal();
             }
-            case BACKENDS ->
-                servers.primary()
-                        .execute(
-                                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaos-"
-                                        + slot.node() + "' AND random() <= "
-                                        + (fault.variant() % 2 == 0 ? "1" : "0.4"));
+            case BACKENDS -> terminate(slot.node(), fault.variant());
             case EXHAUSTION -> {
                 slot.command("exhaust " + fault.millis());
                 Thread.sleep(fault.millis());
@@ -67,6 +69,20 @@ final class Faults {
                 slot.setClock(0);
             }
             default -> throw new IllegalArgumentException(fault.toString());
+        }
+    }
+
+    /** All, some, or for a while those that commit. */
+    private void terminate(String node, int variant) throws InterruptedException, SQLException {
+        String chosen = List.of("true", "random() < 0.4", COMMITS, COMMITS).get(variant);
+        String statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaos-" + node
+                + "' AND " + chosen;
+        try (Connection connection = servers.primary().connect();
+                Statement terminate = connection.createStatement()) {
+            for (int i = chosen.equals(COMMITS) ? AT_COMMIT : 1; i > 0; i--) {
+                terminate.execute(statement);
+                Thread.sleep(5);
+            }
         }
     }
 
