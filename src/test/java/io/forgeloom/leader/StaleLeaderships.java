@@ -14,6 +14,9 @@ public final class StaleLeaderships {
 
     private final Map<LeadershipToken, Leadership> known = new ConcurrentHashMap<>();
 
+    /** Of none yet. */
+    StaleLeaderships() {}
+
     void add(Leadership leadership) {
         known.putIfAbsent(leadership.token(), leadership);
     }

@@ -125,7 +125,7 @@ class CheckersTest {
         at(20_000, Line.DRIVER, "sessions", "name", "a-1", "count", 40);
         at(20_500, Line.DRIVER, "sessions", "name", "b-1", "count", 3);
         findsNothing(PoolChecker::new);
-        
+
         at(21_000, Line.DRIVER, "sessions", "name", "a-1", "count", 40);
         finds(PoolChecker::new, "the server has more sessions");
         fault(1, Kind.RESET, "a", 10_000, 10_000);
@@ -180,18 +180,7 @@ class CheckersTest {
     private static final String SECOND = "00000001-0000000000000002";
 
     private void reign(String node, String role, String token, long from, long last) {
-        at(
-                last,
-                node,
-                "reign",
-                "role",
-                role,
-                "token",
-                token,
-                "from",
-                from * 1_000_000,
-                "last",
-                last * 1_000_000);
+        at(last, node, "reign", "role", role, "token", token, "from", from * 1_000_000, "last", last * 1_000_000);
     }
 
     @Test

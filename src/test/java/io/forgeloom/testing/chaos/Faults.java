@@ -75,8 +75,8 @@ final class Faults {
     /** All, some, or for a while those that commit. */
     private void terminate(String node, int variant) throws InterruptedException, SQLException {
         String chosen = List.of("true", "random() < 0.4", COMMITS, COMMITS).get(variant);
-        String statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaos-" + node
-                + "' AND " + chosen;
+        String statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaos-"
+                + node + "' AND " + chosen;
         try (Connection connection = servers.primary().connect();
                 Statement terminate = connection.createStatement()) {
             for (int i = chosen.equals(COMMITS) ? AT_COMMIT : 1; i > 0; i--) {

@@ -236,8 +236,20 @@ class StreamCheckersTest {
     }
 
     private void footprint(String when, long heap, int sessions, String threads) {
-        at(when.equals("start") ? 1 : 2, "a-1", "footprint", "when", when, "heap", heap, "sessions", sessions, "platform",
-                9, "threads", threads);
+        at(
+                when.equals("start") ? 1 : 2,
+                "a-1",
+                "footprint",
+                "when",
+                when,
+                "heap",
+                heap,
+                "sessions",
+                sessions,
+                "platform",
+                9,
+                "threads",
+                threads);
     }
 
     @Test
@@ -252,15 +264,26 @@ class StreamCheckersTest {
         at(3, "a-1", "ready");
         at(4, Line.DRIVER, "left", "sessions", 1);
         assertEquals(
-                List.of("more heap", "more sessions", "more threads forgeloom-node", "a virtual thread was pinned",
-                        "a-1 did not end", "sessions are left"),
-                found(LeftoversChecker::new).stream().map(StreamCheckersTest::begin).toList());
+                List.of(
+                        "more heap",
+                        "more sessions",
+                        "more threads forgeloom-node",
+                        "a virtual thread was pinned",
+                        "a-1 did not end",
+                        "sessions are left"),
+                found(LeftoversChecker::new).stream()
+                        .map(StreamCheckersTest::begin)
+                        .toList());
     }
 
     private static String begin(String text) {
         return List.of(
-                        "more heap", "more sessions", "more threads forgeloom-node", "a virtual thread was pinned",
-                        "a-1 did not end", "sessions are left")
+                        "more heap",
+                        "more sessions",
+                        "more threads forgeloom-node",
+                        "a virtual thread was pinned",
+                        "a-1 did not end",
+                        "sessions are left")
                 .stream()
                 .filter(text::startsWith)
                 .findFirst()
