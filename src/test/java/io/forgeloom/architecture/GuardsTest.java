@@ -66,7 +66,8 @@ class GuardsTest {
 
     @Test
     void theLinesOfAPatchAreThoseBeforeIt() {
-        List<String> patch = List.of("--- a/x", "+++ b/x", "@@ -1,2 +1,2 @@", " same", "-old", "+new", "@@ -9 +9 @@", " end");
+        List<String> patch =
+                List.of("--- a/x", "+++ b/x", "@@ -1,2 +1,2 @@", " same", "-old", "+new", "@@ -9 +9 @@", " end");
         assertEquals(List.of("same\nold\n", "end\n"), before(patch));
     }
 

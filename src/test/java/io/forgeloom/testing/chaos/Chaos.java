@@ -80,7 +80,8 @@ public final class Chaos {
                 return BROKEN;
             }
             e.printStackTrace(progress);
-            System.out.println("chaos: FAIL the run itself broke: " + Line.sentence(e.toString()));
+            String what = "the run itself broke: " + Line.sentence(e.toString());
+            System.out.println(options.json() ? Report.broken(what) : "chaos: FAIL " + what);
             return BROKEN;
         }
     }

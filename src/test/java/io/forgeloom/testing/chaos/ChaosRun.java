@@ -80,6 +80,9 @@ final class ChaosRun {
             violations = Checker.judge(all);
             keep = !violations.isEmpty();
             return new Report(options, plan, all, violations, folder);
+        } catch (InterruptedException e) {
+            keep = false;
+            throw e;
         } finally {
             if (!keep) {
                 delete();

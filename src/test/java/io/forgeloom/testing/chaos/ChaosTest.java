@@ -25,7 +25,9 @@ class ChaosTest {
             int code = chaos.awaitExit(RUN);
             String output = String.join("\n", chaos.lines()) + "\n" + String.join("\n", chaos.errorLines());
             assertEquals(0, code, output);
-            assertTrue(chaos.lines().getLast().matches("chaos: PASS 0\\.1 min, seed 3, [12] faults, 0 violations"), output);
+            assertTrue(
+                    chaos.lines().getLast().matches("chaos: PASS 0\\.1 min, seed 3, [12] faults, 0 violations"),
+                    output);
             assertTrue(output.matches("(?s).*transactions confirmed +[1-9][0-9,]*\n.*gaps signalled +[1-9].*"), output);
         }
     }

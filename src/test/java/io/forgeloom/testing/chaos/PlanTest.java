@@ -35,10 +35,14 @@ class PlanTest {
             for (Plan.Step step : plan.steps()) {
                 List<Plan.Fault> faults = step.faults();
                 assertTrue(step.atMillis() > before);
-                before = step.atMillis() + faults.stream().mapToLong(Plan.Fault::millis).max().orElseThrow();
+                before = step.atMillis()
+                        + faults.stream().mapToLong(Plan.Fault::millis).max().orElseThrow();
                 assertTrue(before <= TEN_MINUTES);
-                assertTrue(faults.stream().filter(fault -> !fault.kind().ofNode()).count() <= 1);
-                assertEquals(faults.size(), faults.stream().map(Plan.Fault::victim).distinct().count());
+                assertTrue(
+                        faults.stream().filter(fault -> !fault.kind().ofNode()).count() <= 1);
+                assertEquals(
+                        faults.size(),
+                        faults.stream().map(Plan.Fault::victim).distinct().count());
             }
         }
     }
@@ -47,12 +51,14 @@ class PlanTest {
     void onlyTheKindsThatAreAskedForCome() {
         Plan plan = Plan.of(1, TEN_MINUTES, EnumSet.of(Kind.RESET));
         assertTrue(plan.faults() > 20);
-        assertTrue(plan.steps().stream().allMatch(step -> step.faults().getFirst().kind() == Kind.RESET));
+        assertTrue(
+                plan.steps().stream().allMatch(step -> step.faults().getFirst().kind() == Kind.RESET));
     }
 
     @Test
     void theCommandLineIsReadOrRefused() throws ChaosOptions.UsageException {
-        ChaosOptions options = ChaosOptions.parse(List.of("--minutes=0.5", "--seed", "7", "--kinds", "kill,replica-lag"));
+        ChaosOptions options =
+                ChaosOptions.parse(List.of("--minutes=0.5", "--seed", "7", "--kinds", "kill,replica-lag"));
         assertEquals(30, options.length().toSeconds());
         assertEquals(7, options.seed());
         assertEquals(EnumSet.of(Kind.KILL, Kind.REPLICA_LAG), options.kinds());

@@ -175,6 +175,11 @@ final class Report {
         return json.append('}').toString();
     }
 
+    /** Where there is nothing to judge. */
+    static String broken(String what) {
+        return "{\"verdict\":\"FAIL\",\"broken\":" + quoted(what) + "}";
+    }
+
     private static String quoted(String text) {
         return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
     }
