@@ -3,6 +3,7 @@ package io.forgeloom.testing.chaos;
 import io.forgeloom.Forge;
 import io.forgeloom.testing.ThreadLeaks;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -32,6 +33,8 @@ final class Footprint {
                         event.getDuration().toMillis(),
                         "thread",
                         thread(event),
+                        "reason",
+                        reason(event),
                         "stack",
                         stack(event)));
         stream.startAsync();
@@ -41,6 +44,19 @@ final class Footprint {
         return event.getThread() == null
                 ? "-"
                 : String.valueOf(event.getThread().getJavaName());
+    }
+
+    /** Which JDK 21 does not tell. */
+    private static String reason(RecordedEvent event) {
+        return event.hasField("pinnedReason") ? String.valueOf(event.getString("pinnedReason")) : "-";
+    }
+
+    /** The first use of a class loads and initialises it, once in the life of a process, which pins on every JDK. */
+    static boolean isFirstUse(Line pinned) {
+        String stack = pinned.get("stack");
+        return stack.contains("<clinit>")
+                || stack.contains("ClassLoader.loadClass")
+                || pinned.get("reason", "").toLowerCase(Locale.ROOT).contains("class");
     }
 
     private static String stack(RecordedEvent event) {

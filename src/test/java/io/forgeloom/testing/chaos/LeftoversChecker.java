@@ -33,7 +33,7 @@ final class LeftoversChecker extends Checker {
                 compare(starts.get(line.node()), line);
             }
         });
-        history().lines("pinned").forEach(line -> {
+        history().lines("pinned").filter(line -> !Footprint.isFirstUse(line)).forEach(line -> {
             long from = line.nanos() - 2_000_000_000L - line.number("ms") * 1_000_000;
             if (history().stopped(line.slot(), from, line.nanos()) == 0) {
                 violated("a virtual thread was pinned for " + line.get("ms") + " ms", line);

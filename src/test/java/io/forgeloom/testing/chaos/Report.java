@@ -64,7 +64,9 @@ final class Report {
         figures.put("rows consumed", (long) history.state().effects.size());
         figures.put("resyncs", events.getOrDefault("resync", 0L));
         figures.put("processes started", events.getOrDefault("start", 0L));
-        figures.put("pinned for over 20 ms", events.getOrDefault("pinned", 0L));
+        long firstUses = history.lines("pinned").filter(Footprint::isFirstUse).count();
+        figures.put("pinned for over 20 ms", events.getOrDefault("pinned", 0L) - firstUses);
+        figures.put("pinned by the first use of a class", firstUses);
     }
 
     private long fate(String fate) {

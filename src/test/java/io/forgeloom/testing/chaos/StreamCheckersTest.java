@@ -260,7 +260,8 @@ class StreamCheckersTest {
         footprint("end", 100_000_000, 5, "");
         footprint("end", 2_000, 9, "");
         footprint("end", 2_000, 4, "forgeloom-node:2");
-        at(3, "a-1", "pinned", "ms", 21);
+        at(3, "a-1", "pinned", "ms", 21, "stack", "X.y:1");
+        at(3, "a-1", "pinned", "ms", 21, "stack", "X.y:1<X.<clinit>:2");
         at(3, "a-1", "ready");
         at(4, Line.DRIVER, "left", "sessions", 1);
         assertEquals(
@@ -293,7 +294,7 @@ class StreamCheckersTest {
     @Test
     void aThreadOfAFrozenProcessWasNotPinned() {
         fault(1, Kind.PAUSE, "a", 1_000, 3_000);
-        at(3_500, "a-1", "pinned", "ms", 2_000);
+        at(3_500, "a-1", "pinned", "ms", 2_000, "stack", "X.y:1");
         findsNothing(LeftoversChecker::new);
     }
 }
