@@ -83,6 +83,9 @@ final class ChaosRun {
         } catch (InterruptedException e) {
             keep = false;
             throw e;
+        } catch (RuntimeException | Error e) {
+            out.println("chaos: the histories are in " + folder);
+            throw e;
         } finally {
             if (!keep) {
                 delete();

@@ -41,7 +41,7 @@ final class Faults {
         tell("healed", "id", fault.id());
     }
 
-    private void onNode(Plan.Fault fault, Slot slot) throws InterruptedException, SQLException {
+    private void onNode(Plan.Fault fault, Slot slot) throws InterruptedException {
         switch (fault.kind()) {
             case KILL -> {
                 slot.kill();
@@ -73,7 +73,7 @@ final class Faults {
     }
 
     /** All, some, or for a while those that commit. */
-    private void terminate(String node, int variant) throws InterruptedException, SQLException {
+    private void terminate(String node, int variant) throws InterruptedException {
         String chosen = List.of("true", "random() < 0.4", COMMITS, COMMITS).get(variant);
         String statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaos-"
                 + node + "' AND " + chosen;
@@ -83,6 +83,9 @@ final class Faults {
                 terminate.execute(statement);
                 Thread.sleep(5);
             }
+        } catch (SQLException e) {
+            // The primary is down just now, and they with it.
+            tell("unreachable", "for", node);
         }
     }
 
