@@ -146,7 +146,7 @@ final class BusChecker extends Checker {
                         .values()) {
                     if (begun > gapNanos && begun < due) {
                         late++;
-                    } else {
+                    } else if (begun < at.nanos()) {
                         maybe++;
                     }
                 }

@@ -37,7 +37,7 @@ public final class ChaosNode {
 
     private static final long START_LIMIT_NANOS = Duration.ofSeconds(90).toNanos();
     private static final long RETRY_LIMIT_NANOS = Duration.ofSeconds(60).toNanos();
-    private static final Duration IDLE = Duration.ofSeconds(3);
+    private static final Duration IDLE = Duration.ofSeconds(2);
 
     private final String name;
     private final Teller teller;

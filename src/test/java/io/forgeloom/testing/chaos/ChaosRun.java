@@ -30,7 +30,7 @@ final class ChaosRun {
     private static final Duration END = Duration.ofSeconds(40);
 
     /** For idle sessions to be closed, and for two leases. */
-    private static final long REST_MILLIS = 5_000;
+    private static final long REST_MILLIS = 3_500;
 
     private static final String COUNT = "SELECT application_name, count(*) FROM pg_stat_activity"
             + " WHERE application_name LIKE 'chaos-%' AND backend_type = 'client backend' GROUP BY 1";
