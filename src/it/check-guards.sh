@@ -44,8 +44,7 @@ for name in "${names[@]}"; do
     running=$!
     wait "$running" || code=$?
     running=''
-    caught=$(grep -o '"checker":"[A-Za-z]*"' "$copy/verdict" | cut -d'"' -f4 | sort | uniq -c | sort -rn |
-        awk '{ print $2 " (" $1 ")" }' | paste -sd' ' -) || true
+    caught=$(sed -n 's/.*"checkers":{\([^}]*\)}.*/\1/p' "$copy/verdict" | sed 's/"//g; s/:/: /g; s/,/, /g')
     if [ "$code" -eq 1 ] && [ -n "$caught" ]; then
         echo "guards: $name removed: caught by $caught"
     else

@@ -7,8 +7,11 @@ import java.util.Map;
 /** The pool is bounded, by its own count and by the server's, and refuses in time and with a reason. */
 final class PoolChecker extends Checker {
 
-    /** Over one the pool asks about the others, over one each whether this is the primary and whether it is a replica. */
-    private static final int BESIDE = 3;
+    /**
+     * Over one the pool asks about the others, over one whether this is the primary; and since it is named among the replicas,
+     * too, there is a pool that finds out that it is none, with a session to ask over.
+     */
+    private static final int BESIDE = 1 + 1 + ChaosNode.REPLICA_POOL + 1;
 
     /** The machine has other things to do. */
     private static final Duration SLACK = Duration.ofSeconds(1);

@@ -86,9 +86,7 @@ final class Report {
         faults.forEach((kind, count) -> row(out, "fault " + name(kind), count));
         figures.forEach((name, count) -> row(out, name, count));
         footprint(out);
-        Map<String, Long> byChecker = new TreeMap<>(
-                violations.stream().collect(Collectors.groupingBy(Violation::checker, Collectors.counting())));
-        byChecker.forEach((checker, count) -> row(out, "violations found by " + checker, count));
+        byChecker().forEach((checker, count) -> row(out, "violations found by " + checker, count));
         for (Violation violation : violations.subList(0, Math.min(MOST_VIOLATIONS, violations.size()))) {
             out.println();
             out.println(violation.checker() + ": " + violation.what());
@@ -99,6 +97,11 @@ final class Report {
             out.println("The histories are in " + folder);
         }
         out.println();
+    }
+
+    private Map<String, Long> byChecker() {
+        return new TreeMap<>(
+                violations.stream().collect(Collectors.groupingBy(Violation::checker, Collectors.counting())));
     }
 
     private void footprint(PrintStream out) {
@@ -159,6 +162,10 @@ final class Report {
                 .collect(Collectors.joining(",")));
         json.append("},\"figures\":{");
         json.append(figures.entrySet().stream()
+                .map(entry -> quoted(entry.getKey()) + ":" + entry.getValue())
+                .collect(Collectors.joining(",")));
+        json.append("},\"checkers\":{");
+        json.append(byChecker().entrySet().stream()
                 .map(entry -> quoted(entry.getKey()) + ":" + entry.getValue())
                 .collect(Collectors.joining(",")));
         json.append("},\"violations\":[");
