@@ -3,7 +3,6 @@ package io.forgeloom.testing.chaos;
 import io.forgeloom.Forge;
 import io.forgeloom.testing.ThreadLeaks;
 import java.time.Duration;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -56,7 +55,7 @@ final class Footprint {
         String stack = pinned.get("stack");
         return stack.contains("<clinit>")
                 || stack.contains("ClassLoader.loadClass")
-                || pinned.get("reason", "").toLowerCase(Locale.ROOT).contains("class");
+                || pinned.get("reason", "").startsWith("Waited_for_initialization");
     }
 
     private static String stack(RecordedEvent event) {
