@@ -16,6 +16,8 @@ final class Footprint {
 
     static final Duration PINNED = Duration.ofMillis(20);
 
+    private static final int MOST_FRAMES = 40;
+
     private static final Pattern NAME = Pattern.compile("\"([^\"]+)\"");
 
     private Footprint() {}
@@ -55,7 +57,8 @@ final class Footprint {
         String stack = pinned.get("stack");
         return stack.contains("<clinit>")
                 || stack.contains("ClassLoader.loadClass")
-                || pinned.get("reason", "").startsWith("Waited_for_initialization");
+                || pinned.get("reason", "").startsWith("Waited_for_initialization")
+                || pinned.get("reason", "").startsWith("VM_call_to_");
     }
 
     private static String stack(RecordedEvent event) {
@@ -63,7 +66,7 @@ final class Footprint {
             return "-";
         }
         return event.getStackTrace().getFrames().stream()
-                .limit(12)
+                .limit(MOST_FRAMES)
                 .map(frame -> frame.getMethod().getType().getName() + "."
                         + frame.getMethod().getName() + ":" + frame.getLineNumber())
                 .collect(Collectors.joining("<"));

@@ -262,7 +262,17 @@ class StreamCheckersTest {
         footprint("end", 2_000, 4, "forgeloom-node:2");
         at(3, "a-1", "pinned", "ms", 21, "stack", "X.y:1");
         at(3, "a-1", "pinned", "ms", 21, "stack", "X.y:1<X.<clinit>:2");
-        at(3, "a-1", "pinned", "ms", 21, "stack", "X.y:1", "reason", "Waited for initialization of Y by another thread");
+        at(
+                3,
+                "a-1",
+                "pinned",
+                "ms",
+                21,
+                "stack",
+                "X.y:1",
+                "reason",
+                "Waited for initialization of Y by another thread");
+        at(3, "a-1", "pinned", "ms", 21, "stack", "X.y:1", "reason", "VM call to Y.<clinit> on stack");
         at(3, "a-1", "ready");
         at(4, Line.DRIVER, "left", "sessions", 1);
         assertEquals(
