@@ -99,16 +99,48 @@ public final class HandoverStress {
         }
     }
 
-    /** Two wait for one session, a third tries without waiting. */
+    /** One waits for the session that another has for a moment. */
     @JCStressTest
     @Outcome(id = "conserved", expect = ACCEPTABLE, desc = "Each was served, and the session is there.")
     @Outcome(expect = FORBIDDEN, desc = "Something was lost or doubled.")
     @State
-    public static class OneForThree extends Users {
+    public static class OneForTwo extends Users {
 
         /** One free session. */
-        public OneForThree() {
+        public OneForTwo() {
             super(1);
+        }
+
+        /** Waits its turn. */
+        @Actor
+        public void first() {
+            takeAndUse();
+            takeAndUse();
+        }
+
+        /** As the first. */
+        @Actor
+        public void second() {
+            takeAndUse();
+        }
+
+        /** The balance. */
+        @Arbiter
+        public void balance(L_Result result) {
+            result.r1 = end();
+        }
+    }
+
+    /** Two for two: each slot is taken by one. */
+    @JCStressTest
+    @Outcome(id = "conserved", expect = ACCEPTABLE, desc = "Each was served, and both sessions are there.")
+    @Outcome(expect = FORBIDDEN, desc = "Something was lost or doubled.")
+    @State
+    public static class TwoForTwo extends Users {
+
+        /** Two free sessions. */
+        public TwoForTwo() {
+            super(2);
         }
 
         /** Waits its turn. */
@@ -123,15 +155,6 @@ public final class HandoverStress {
             takeAndUse();
         }
 
-        /** Does not wait. */
-        @Actor
-        public void third() {
-            PooledSession session = pool.tryTake();
-            if (session != null) {
-                use(session);
-            }
-        }
-
         /** The balance. */
         @Arbiter
         public void balance(L_Result result) {
@@ -139,27 +162,21 @@ public final class HandoverStress {
         }
     }
 
-    /** The upkeep looks for one to try while two users take one each. */
+    /** The upkeep looks for one to try while a user takes one. */
     @JCStressTest
     @Outcome(id = "conserved", expect = ACCEPTABLE, desc = "Each was served, and both sessions are there.")
     @Outcome(expect = FORBIDDEN, desc = "Something was lost or doubled.")
     @State
-    public static class UpkeepBesideUsers extends Users {
+    public static class UpkeepBesideAUser extends Users {
 
         /** Two free sessions. */
-        public UpkeepBesideUsers() {
+        public UpkeepBesideAUser() {
             super(2);
         }
 
         /** A user. */
         @Actor
-        public void first() {
-            takeAndUse();
-        }
-
-        /** Another. */
-        @Actor
-        public void second() {
+        public void user() {
             takeAndUse();
         }
 

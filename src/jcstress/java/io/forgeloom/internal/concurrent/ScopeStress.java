@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.openjdk.jcstress.annotations.Actor;
+import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
@@ -19,6 +20,8 @@ import org.openjdk.jcstress.infra.results.L_Result;
  * success that is none, a join that waits for subtasks that have ended.
  */
 public final class ScopeStress {
+
+    private static final Duration LIMIT = Duration.ofSeconds(2);
 
     private ScopeStress() {}
 
@@ -68,13 +71,13 @@ public final class ScopeStress {
         }
     }
 
-    /** Both succeed. */
+    /** The owner joins while one after the other succeeds. */
     @JCStressTest
     @Outcome(id = "success", expect = ACCEPTABLE, desc = "The join ended with the last of them.")
     @Outcome(expect = FORBIDDEN, desc = "The join waited for nobody, or was told of a failure.")
     @State
-    public static class TwoSuccesses {
-        private final Ends ends = new Ends(Duration.ofSeconds(10)).succeeding().succeeding();
+    public static class JoinMeetsTheLast {
+        private final Ends ends = new Ends(LIMIT).succeeding().succeeding();
 
         /** The owner. */
         @Actor
@@ -82,32 +85,43 @@ public final class ScopeStress {
             result.r1 = ends.join();
         }
 
-        /** One subtask. */
+        /** Both subtasks. */
         @Actor
-        public void first() {
+        public void subtasks() {
             ends.run(0);
-        }
-
-        /** The other. */
-        @Actor
-        public void second() {
             ends.run(1);
         }
     }
 
-    /** One fails. */
+    /** The owner joins while one succeeds and the next fails. */
     @JCStressTest
     @Outcome(id = "broken", expect = ACCEPTABLE, desc = "The join told of it.")
     @Outcome(expect = FORBIDDEN, desc = "The failure was lost.")
     @State
-    public static class SuccessAndFailure {
-        private final Ends ends = new Ends(Duration.ofSeconds(10)).succeeding().failing("broken");
+    public static class JoinMeetsAFailure {
+        private final Ends ends = new Ends(LIMIT).succeeding().failing("broken");
 
         /** The owner. */
         @Actor
         public void join(L_Result result) {
             result.r1 = ends.join();
         }
+
+        /** Both subtasks. */
+        @Actor
+        public void subtasks() {
+            ends.run(0);
+            ends.run(1);
+        }
+    }
+
+    /** Two subtasks end at once. */
+    @JCStressTest
+    @Outcome(id = "success", expect = ACCEPTABLE, desc = "Both were counted.")
+    @Outcome(expect = FORBIDDEN, desc = "An end was lost: the join waits for nobody.")
+    @State
+    public static class TwoEnds {
+        private final Ends ends = new Ends(LIMIT).succeeding().succeeding();
 
         /** One subtask. */
         @Actor
@@ -120,9 +134,15 @@ public final class ScopeStress {
         public void second() {
             ends.run(1);
         }
+
+        /** The owner, later. */
+        @Arbiter
+        public void join(L_Result result) {
+            result.r1 = ends.join();
+        }
     }
 
-    /** Both fail: the first is told. */
+    /** Two subtasks fail at once: one of them cancels the other. */
     @JCStressTest
     @Outcome(
             id = {"one", "other"},
@@ -131,14 +151,7 @@ public final class ScopeStress {
     @Outcome(expect = FORBIDDEN, desc = "Both failures were lost.")
     @State
     public static class TwoFailures {
-        private final Ends ends =
-                new Ends(Duration.ofSeconds(10)).failing("one").failing("other");
-
-        /** The owner. */
-        @Actor
-        public void join(L_Result result) {
-            result.r1 = ends.join();
-        }
+        private final Ends ends = new Ends(LIMIT).failing("one").failing("other");
 
         /** One subtask. */
         @Actor
@@ -150,6 +163,12 @@ public final class ScopeStress {
         @Actor
         public void second() {
             ends.run(1);
+        }
+
+        /** The owner, later. */
+        @Arbiter
+        public void join(L_Result result) {
+            result.r1 = ends.join();
         }
     }
 }
