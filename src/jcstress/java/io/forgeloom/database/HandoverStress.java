@@ -180,10 +180,10 @@ public final class HandoverStress {
             takeAndUse();
         }
 
-        /** Takes out each of them, and keeps the second kind only. */
+        /** Takes out one after the other, and keeps the one that users take first, if it is there. */
         @Actor
         public void upkeep() {
-            PooledSession session = pool.takeIdle(one -> one.slot == 1);
+            PooledSession session = pool.takeIdle(one -> one.slot == 0);
             if (session != null) {
                 use(session);
             }
