@@ -184,6 +184,34 @@ public final class RingStress {
         }
     }
 
+    /** The element comes at the moment at which the reader parks. */
+    @JCStressTest
+    @Outcome(id = "taken", expect = ACCEPTABLE, desc = "The reader was woken, or did not park.")
+    @Outcome(expect = FORBIDDEN, desc = "The reader slept over an element.")
+    @State
+    public static class Park {
+        private final DeliveryRing ring = new DeliveryRing(4);
+        private final RingReader reader = ring.reader(FIRST);
+
+        /** Waits for the second element. */
+        @Actor
+        public void poll(L_Result result) {
+            try {
+                reader.poll(0);
+                result.r1 = reader.poll(1_000_000_000) == null ? "slept" : "taken";
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        /** The producer. */
+        @Actor
+        public void publish() {
+            ring.publish(numbered(0, 1));
+            ring.flush();
+        }
+    }
+
     /** The same where only the newest is kept. */
     @JCStressTest(Mode.Termination)
     @Outcome(id = "TERMINATED", expect = ACCEPTABLE, desc = "The reader was woken, or did not park.")
