@@ -40,15 +40,16 @@ public final class Forge implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger("io.forgeloom");
 
-    /** No bound of its own: each step has one, and a migration takes what it takes. */
-    private static final Duration FOREVER = Duration.ofDays(365 * 50);
-
-    /** What a close may take beside its timeout: the farewells of election, node and bus to a server that is silent. */
-    private static final Duration FAREWELLS = Duration.ofSeconds(15);
+    /** What a close may take beside its timeout and the bodies of leaders; later somebody waits for itself. */
+    private static final Duration CUT = Duration.ofSeconds(10);
 
     private final ForgeConfig config;
     private final AtomicBoolean closed = new AtomicBoolean();
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Thread closer = Thread.ofVirtual().name("forgeloom-close").unstarted(this::closeParts);
+    private final CountDownLatch closing = new CountDownLatch(1);
+
+    /** Of the first close; set before its thread is started. */
+    private Deadline closeDeadline = Deadline.after(Duration.ZERO);
 
     // Each is set by its step; null where a start did not get there. Final in effect once start has returned.
     private @Nullable Database database;
@@ -63,10 +64,11 @@ public final class Forge implements AutoCloseable {
 
     /**
      * Opens the runtime and waits until it is ready: the servers were checked, the migrations are applied, the bus listens, the
-     * node is on the list, and it campaigns for its roles. Interrupting it ends it, with nothing left over, also where the
-     * server is silent: each step runs on a virtual thread of its own, {@code forgeloom-start-STEP}, which this one waits for.
+     * node is on the list, and it campaigns for its roles. All steps share one deadline, {@link ForgeConfig.Builder#startTimeout}.
+     * That it passes, or an interrupt, ends the start with nothing left over, also where the server is silent: each step runs on
+     * a virtual thread of its own, {@code forgeloom-start-STEP}, in a scope that waits for it.
      *
-     * @throws ForgeStartException naming the step that failed; nothing is left open
+     * @throws ForgeStartException naming the step that failed, or that was at work at the deadline; nothing is left open
      * @throws io.forgeloom.error.ConfigurationException if the pool is too small to work at all
      * @throws InterruptedException if this thread was interrupted; nothing is left open
      */
@@ -81,15 +83,16 @@ public final class Forge implements AutoCloseable {
             LOG.log(Level.WARNING, warning);
         }
         Forge forge = new Forge(config);
+        Deadline deadline = Deadline.after(config.startTimeout());
         String step = "";
         try {
-            for (Step next : forge.steps()) {
+            for (Step next : forge.steps(deadline)) {
                 step = next.name;
                 if (Thread.interrupted()) {
                     throw new InterruptedException();
                 }
                 before.accept(step);
-                next.runAndWait();
+                next.run(deadline, config.startTimeout());
             }
             return forge;
         } catch (Throwable e) { // Errors too: whatever was opened must not outlive it.
@@ -119,8 +122,8 @@ public final class Forge implements AutoCloseable {
         }
 
         /** Not on the caller's thread: if that is a platform thread, an interrupt does not reach its sockets. */
-        void runAndWait() throws Throwable {
-            try (TaskScope scope = TaskScope.open("forgeloom-start", Deadline.after(FOREVER))) {
+        void run(Deadline deadline, Duration limit) throws Throwable {
+            try (TaskScope scope = TaskScope.open("forgeloom-start", deadline)) {
                 scope.fork("forgeloom-start-" + name, () -> {
                     action.run();
                     return null;
@@ -128,11 +131,16 @@ public final class Forge implements AutoCloseable {
                 scope.join();
             } catch (ExecutionException e) {
                 throw e.getCause() == null ? e : e.getCause();
+            } catch (TimeoutException e) {
+                TimeoutException told =
+                        new TimeoutException("it was not done when startTimeout, " + limit + ", was over");
+                told.initCause(e);
+                throw told;
             }
         }
     }
 
-    private List<Step> steps() {
+    private List<Step> steps(Deadline deadline) {
         return List.of(
                 new Step("database", () -> database = Database.open(config.database())),
                 new Step("migrations", () -> config.migrate(database().primary())),
@@ -146,7 +154,7 @@ public final class Forge implements AutoCloseable {
                 }),
                 new Step("changes", () -> changes = config.changeLog(database(), bus())),
                 new Step("election", this::elect),
-                new Step("ready", this::awaitReady));
+                new Step("ready", () -> awaitReady(deadline)));
     }
 
     private void elect() {
@@ -166,15 +174,20 @@ public final class Forge implements AutoCloseable {
         election.start();
     }
 
-    private void awaitReady() throws InterruptedException, TimeoutException {
-        Deadline deadline = Deadline.after(config.readyTimeout());
+    /** Ends a moment before the deadline, to say more than that it has passed. */
+    private void awaitReady(Deadline deadline) throws InterruptedException, TimeoutException {
+        Duration limit = deadline.remaining().multipliedBy(9).dividedBy(10);
+        Deadline ready = Deadline.after(limit);
         nodes().ready();
-        if (!bus().awaitGeneration(1, deadline.remaining())) {
-            throw new TimeoutException("the bus did not connect within readyTimeout, " + config.readyTimeout());
+        if (!bus().awaitGeneration(1, ready.remaining())) {
+            throw new TimeoutException("the bus did not connect within " + limit.toMillis() + " ms, what was left of"
+                    + " startTimeout, " + config.startTimeout());
         }
-        if (!nodes().awaitRegistered(deadline.remaining())) {
-            throw new TimeoutException("the node was not registered within readyTimeout, " + config.readyTimeout()
-                    + nodes().problem().map(why -> ": " + why).orElse(""));
+        if (!nodes().awaitRegistered(ready.remaining())) {
+            throw new TimeoutException(
+                    "the node was not registered within " + limit.toMillis() + " ms, what was left of"
+                            + " startTimeout, " + config.startTimeout()
+                            + nodes().problem().map(why -> ": " + why).orElse(""));
         }
     }
 
@@ -282,38 +295,64 @@ public final class Forge implements AutoCloseable {
     }
 
     /**
-     * Ends everything in reverse: roles are given up, so that others lead at once; the node leaves the list; the bus ends its
-     * subscriptions; the database waits up to what is left of {@code timeout} for the connections in use, see {@link Database#close(Duration)}.
+     * Ends everything in reverse, by one deadline: roles are given up, so that others lead at once; the node leaves the list; the bus
+     * ends its subscriptions; the database waits up to what is left of {@code timeout} for the connections in use, see {@link
+     * Database#close(Duration)}. What has not ended at the deadline, since its server is silent, loses its connections, and ends.
      * Bodies of leaders have {@code bodyTimeout} to end, and one that does not is logged and left; every other thread has
      * ended when this returns. Whoever closes a second time waits for the first. An interrupt does not shorten the farewells,
-     * which have bounds of their own, and stays set. Not to be called by the body of a leader.
+     * and stays set. Not to be called by the body of a leader.
      */
     public void close(Duration timeout) {
-        if (!closed.compareAndSet(false, true)) {
-            awaitEnd(timeout.plus(config.leader().bodyTimeout()).plus(FAREWELLS));
-            return;
+        boolean first = closed.compareAndSet(false, true);
+        if (first) {
+            closeDeadline = Deadline.after(timeout);
+            closer.start(); // Not this thread: nobody interrupts that one.
+            closing.countDown();
         }
-        try {
-            Deadline deadline = Deadline.after(timeout);
-            close("election", election);
-            close("node", nodes);
-            close("bus", bus);
-            Database opened = database;
-            if (opened != null) {
-                close("database", () -> opened.close(deadline.remaining()));
+        Deadline limit =
+                Deadline.after(timeout.plus(config.leader().bodyTimeout()).plus(CUT));
+        boolean interrupted = false;
+        while (true) {
+            try {
+                if (!closing.await(limit.remainingNanos(), TimeUnit.NANOSECONDS) || !closer.join(limit.remaining())) {
+                    LOG.log(Level.WARNING, "the close of " + this + " goes on after more than " + timeout);
+                }
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+                if (!first) {
+                    break;
+                }
             }
-        } finally {
-            ended.countDown();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
-    private void awaitEnd(Duration limit) {
-        try {
-            if (!ended.await(limit.toNanos(), TimeUnit.NANOSECONDS)) {
-                LOG.log(Level.WARNING, "another close of " + this + " has not ended within " + limit);
+    /** By the closer's thread. The scope waits for the parts; at its deadline the end of their connections frees them. */
+    private void closeParts() {
+        try (TaskScope scope = TaskScope.open("forgeloom-close", closeDeadline)) {
+            scope.fork("forgeloom-close-parts", () -> {
+                close("election", election);
+                close("node", nodes);
+                close("bus", bus);
+                return null;
+            });
+            try {
+                scope.join();
+            } catch (TimeoutException | ExecutionException | InterruptedException e) {
+                LOG.log(Level.WARNING, "closing " + this + " takes too long, and its connections are cut", e);
+                closeDatabase();
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+        }
+        closeDatabase();
+    }
+
+    private void closeDatabase() {
+        Database opened = database;
+        if (opened != null) {
+            close("database", () -> opened.close(closeDeadline.remaining()));
         }
     }
 

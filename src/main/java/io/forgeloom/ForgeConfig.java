@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * @param node see {@link Builder#node}
  * @param retention see {@link Builder#retention}
  * @param expectedConcurrency see {@link Builder#expectedConcurrency}
- * @param readyTimeout see {@link Builder#readyTimeout}
+ * @param startTimeout see {@link Builder#startTimeout}
  */
 public record ForgeConfig(
         DatabaseConfig database,
@@ -50,7 +50,7 @@ public record ForgeConfig(
         NodeConfig node,
         Duration retention,
         int expectedConcurrency,
-        Duration readyTimeout) {
+        Duration startTimeout) {
 
     private static final Duration DAY = Duration.ofDays(1);
 
@@ -69,7 +69,7 @@ public record ForgeConfig(
             requireBetween("retention", retention, Duration.ofSeconds(1), Duration.ofDays(3650));
         }
         requireBetween("expectedConcurrency", expectedConcurrency, 0, 100_000);
-        requireBetween("readyTimeout", readyTimeout, Duration.ofMillis(1), DAY);
+        requireBetween("startTimeout", startTimeout, Duration.ofMillis(10), DAY);
         if (roles.contains(LeaderRole.LOG_COMPACTOR)) {
             throw new ConfigurationException(
                     "roles", "log_compactor is led by the runtime itself; retention zero leaves it to others");
@@ -175,7 +175,7 @@ public record ForgeConfig(
         private @Nullable String nodeId;
         private Duration retention = ChangeLog.RETENTION;
         private int expectedConcurrency;
-        private Duration readyTimeout = Duration.ofSeconds(30);
+        private Duration startTimeout = Duration.ofMinutes(1);
 
         private Builder(DatabaseConfig database) {
             this.database = Objects.requireNonNull(database, "database");
@@ -250,9 +250,13 @@ public record ForgeConfig(
             return this;
         }
 
-        /** How long a start waits for the bus to listen and the node to be on the list, the last step; 1 ms to 1 day. Defaults to 30 s. */
-        public Builder readyTimeout(Duration readyTimeout) {
-            this.readyTimeout = readyTimeout;
+        /**
+         * How long a start may take, with the migrations of the application and the wait for those of another node; a start
+         * that is not ready then fails, naming the step. To be raised, or {@link #migrate} switched off, where a migration
+         * takes longer. 10 ms to 1 day. Defaults to a minute.
+         */
+        public Builder startTimeout(Duration startTimeout) {
+            this.startTimeout = startTimeout;
             return this;
         }
 
@@ -273,7 +277,7 @@ public record ForgeConfig(
                     nodeHere(),
                     retention,
                     expectedConcurrency,
-                    readyTimeout);
+                    startTimeout);
         }
 
         private LeaderConfig leaderHere() {

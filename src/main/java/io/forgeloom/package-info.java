@@ -19,7 +19,8 @@
  * runtime: its parts reconnect, and {@link io.forgeloom.Forge#health()} says what is missing meanwhile.
  *
  * <h2>Threads</h2>
- * <p>{@code forgeloom-start-STEP} while a step of the start works; the rest belongs to the parts.
+ * <p>{@code forgeloom-start-STEP} while a step of the start works, {@code forgeloom-close} and {@code forgeloom-close-parts} during a
+ * close; the rest belongs to the parts.
  *
  * <h2>Example</h2>
  * {@snippet class="io.forgeloom.examples.StartingForge" region="start"}

@@ -68,6 +68,12 @@ class ForgeStartTest {
         return millis;
     }
 
+    private static boolean startIsIn(String... frames) {
+        return ThreadLeaks.alive().stream()
+                .anyMatch(thread -> thread.contains("\"forgeloom-start-")
+                        && List.of(frames).stream().allMatch(thread::contains));
+    }
+
     // ---- made up ----
 
     @Test
@@ -178,7 +184,7 @@ class ForgeStartTest {
                     link.blackhole(true, true);
                 }
             };
-            long ready = interrupted(config, silentFromBus, () -> Thread.sleep(300));
+            long ready = interrupted(config, silentFromBus, () -> Await.until("ready", () -> startIsIn("awaitReady")));
             ThreadLeaks.assertNone(Duration.ZERO);
             // What the network has lost the server holds until its own timeout; the link ends it here.
             link.cut();
@@ -189,7 +195,10 @@ class ForgeStartTest {
                     link.blackhole(true, true);
                 }
             };
-            long migrating = interrupted(config, silentFromMigrations, () -> Thread.sleep(300));
+            long migrating = interrupted(
+                    config,
+                    silentFromMigrations,
+                    () -> Await.until("in I/O", () -> startIsIn("ForgeConfig.migrate", "NioSocketImpl.park")));
             ThreadLeaks.assertNone(Duration.ZERO);
             link.cut();
             System.out.println("figure: interrupted start, network silent: while opening over in " + opening
@@ -216,7 +225,8 @@ class ForgeStartTest {
         try (Connection other = server.connect();
                 Statement statement = other.createStatement()) {
             statement.execute("SELECT pg_advisory_lock(301978502981)");
-            waiting = interrupted(config, step -> {}, () -> Thread.sleep(300));
+            waiting = interrupted(
+                    config, step -> {}, () -> Await.until("the other's lock", () -> startIsIn("LockWait", "sleep")));
         }
         assertNothingLeft(server);
         System.out.println("figure: interrupted start: migration at work over in " + working
@@ -288,7 +298,7 @@ class ForgeStartTest {
                     + "; GRANT SELECT ON forge_system_migrations TO " + role);
             ForgeStartException silent = refused(ForgeConfig.builder(powerless)
                     .migrate(false)
-                    .readyTimeout(Duration.ofMillis(500))
+                    .startTimeout(Duration.ofSeconds(1))
                     .build());
             assertEquals("ready", silent.step());
             assertTrue(String.valueOf(silent.getMessage()).contains("forge_nodes"), silent.getMessage());

@@ -12,7 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /** A cache that forgets what somebody else has changed. */
 public final class Listening {
 
-    private final Map<String, String> cache = new ConcurrentHashMap<>();
+    final Map<String, String> cache = new ConcurrentHashMap<>();
 
     void invalidate(NotifyBus bus) throws InterruptedException {
         // @start region="subscribe"

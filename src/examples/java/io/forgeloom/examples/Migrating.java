@@ -13,12 +13,14 @@ public final class Migrating {
 
     static MigrationResult migrate(Database db, Path directory) {
         // @start region="migrate"
+        // @start region="apply"
         MigrationResult result = Migrator.builder(db.primary())
                 .migrations(MigrationSource.directory(directory))
                 .build()
                 .migrate();
+        // @end region="apply"
         System.getLogger("billing").log(System.Logger.Level.INFO, "applied " + result.applied());
-        // @end
+        // @end region="migrate"
         return result;
     }
 }

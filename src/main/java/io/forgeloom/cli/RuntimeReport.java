@@ -42,7 +42,7 @@ final class RuntimeReport {
             out.println("Change log: " + tables.tracked() + " tables tracked, "
                     + (changes.rows() == 0
                             ? "empty"
-                            : changes.rows() + " rows, the oldest " + TimeText.of(changes.oldest()) + " old")
+                            : changes.rows() + " rows, oldest " + TimeText.of(changes.oldest()))
                     + "; slots emptied: " + changes.trims() + ".");
         }
         out.println(String.format(Locale.ROOT, "NOTIFY queue: %.2f %% full.", look.queueUsage() * 100));

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class StatusReport {
 
     private static final List<String> HEADER =
-            List.of("SERVER", "ROLE", "STATE", "POSITION", "LAG BYTES", "LAG TIME", "VERSION", "CONNECTIONS");
+            List.of("SERVER", "ROLE", "STATE", "POSITION", "BEHIND", "LAG", "PG", "SESSIONS");
 
     /** As in {@link Finding}: servers answer in several lines, and could send a terminal's escape codes. */
     private static final Pattern BLANKS = Pattern.compile("[\\p{Cc}\\s]+");

@@ -43,6 +43,9 @@ final class SessionWatch {
     static final Duration SILENCE = Duration.ofSeconds(1);
     private static final Duration TICK = Duration.ofMillis(250);
 
+    /** While nobody waits for the server: who begins to is seen as soon as {@link #DOUBT} needs it, half a second at the latest. */
+    private static final Duration CALM_TICK = TICK.multipliedBy(2);
+
     /** From then on those who route are told that somebody waits. */
     private static final Duration DOUBT = Duration.ofMillis(250);
 
@@ -90,6 +93,9 @@ final class SessionWatch {
     private long undecidedPause;
     private long askAgain = System.nanoTime();
 
+    /** Whether at the last look nobody waited for the server. */
+    private boolean calm;
+
     SessionWatch(
             String name,
             SessionPool pool,
@@ -127,7 +133,7 @@ final class SessionWatch {
 
     private void run(BooleanSupplier stopRequested) throws InterruptedException {
         while (!stopRequested.getAsBoolean()) {
-            boolean suspicion = wake.tryAcquire(TICK.toNanos(), TimeUnit.NANOSECONDS);
+            boolean suspicion = wake.tryAcquire((calm ? CALM_TICK : TICK).toNanos(), TimeUnit.NANOSECONDS);
             wake.drainPermits();
             try {
                 if (suspicion) {
@@ -187,9 +193,11 @@ final class SessionWatch {
         List<Wait> result = new ArrayList<>();
         Map<PooledSession, Long> still = new HashMap<>();
         boolean doubt = false;
+        calm = true;
         for (PooledSession session : pool.all()) {
             long since = session.session.blockedSince();
             long allowed = since == 0 ? Long.MAX_VALUE : allowed(session);
+            calm &= allowed == Long.MAX_VALUE;
             doubt |= allowed != Long.MAX_VALUE && now - since >= DOUBT.toNanos();
             if (since == 0 || now - since < allowed) {
                 continue;

@@ -318,7 +318,9 @@ final class ElectionLoop {
             return LOOK_NANOS;
         }
         long now = System.nanoTime();
-        long least = Math.max(0, nextPoll - now);
+        // Who has all of its roles has nothing to poll for; to lose one is a change.
+        boolean polls = !seats.where(seat -> !seat.hasLock()).isEmpty();
+        long least = polls ? Math.max(0, nextPoll - now) : LOOK_NANOS;
         for (Seat seat : seats.where(Seat::hasLock)) {
             if (seat.state == Seat.State.WON) {
                 least = Math.min(least, ROW_LOCKED_PAUSE.toNanos());

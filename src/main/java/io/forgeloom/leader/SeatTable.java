@@ -167,17 +167,32 @@ final class SeatTable {
         });
     }
 
-    /** The server has confirmed these locks, asked at {@code asked}. */
+    /**
+     * The server has confirmed these locks, asked at {@code asked}. Wakes only whoever waits to lead: for all others it stays as
+     * it is, twice a second for as long as one leads.
+     */
     void confirmed(LeaderSession session, List<Seat> held, long asked) {
-        change(session, () -> {
+        lock.lock();
+        try {
+            if (session.isRetired()) {
+                return;
+            }
+            boolean awaited = false;
             for (Seat seat : held) {
                 seat.trustedUntil = asked + trust().toNanos();
                 Leadership leadership = seat.leadership;
                 if (leadership != null) {
                     leadership.trustUntil(seat.trustedUntil);
                 }
+                awaited |= seat.state != Seat.State.LEADING;
             }
-        });
+            if (awaited) {
+                changes++;
+                changed.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Puts those into office whose time has come. */

@@ -352,21 +352,16 @@ final class BusLoop {
 
     private void watch(BooleanSupplier stop) throws InterruptedException {
         long seen = 0;
-        long exchanges = 0;
-        long moved = System.nanoTime();
         while (!stop.getAsBoolean()) {
-            Thread.sleep(timing.watchInterval());
+            Thread.sleep(nextLook());
             long due = dueNanos;
             BusSession late = session;
-            long now = System.nanoTime();
-            if (late != null && late.exchanges() != exchanges) {
-                exchanges = late.exchanges();
-                moved = now;
-            }
             // Not while something arrives: the driver returns when it has caught up, and after millions in one
             // transaction that takes its time.
-            boolean quiet = now - moved >= timing.answer().toNanos();
-            if (late == null || due == 0 || now - due < 0 || !quiet) {
+            if (late == null
+                    || due == 0
+                    || System.nanoTime() - due < 0
+                    || !late.isSilentFor(timing.answer().dividedBy(2))) {
                 seen = 0;
             } else if (seen != due) {
                 // After a pause of the whole process nothing is late but this process: the thread gets a moment.
@@ -377,5 +372,13 @@ final class BusLoop {
                 seen = 0;
             }
         }
+    }
+
+    /** Whatever begins after this look has at least the time of an answer: until then there is nothing to see. */
+    private Duration nextLook() {
+        long due = dueNanos;
+        long answer = timing.answer().toNanos();
+        long least = timing.watchInterval().toNanos();
+        return Duration.ofNanos(Math.clamp(due == 0 ? answer : due - System.nanoTime(), least, answer));
     }
 }

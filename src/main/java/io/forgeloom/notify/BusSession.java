@@ -169,9 +169,9 @@ final class BusSession implements AutoCloseable {
         return session.await(limit, sink);
     }
 
-    /** Grows with everything that arrives. Any thread. */
-    long exchanges() {
-        return session.exchanges();
+    /** Whether nothing has come or gone for so long, although it was waited for. Any thread. */
+    boolean isSilentFor(Duration time) {
+        return session.isSilentFor(time);
     }
 
     /** Frees the bus's thread from whatever it waits for in here. Any thread. */

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,6 +53,24 @@ class DocumentsTest {
             }
         }
         assertEquals(List.of(), strangers, () -> "equal to none of the regions " + regions.values());
+    }
+
+    /** What documents quote is not only compiled: a test of the examples uses the class. */
+    @Test
+    void everyExampleIsRunByATest() throws IOException {
+        StringBuilder tests = new StringBuilder();
+        for (Path file : filesBelow(Repository.ROOT.resolve("src/test/java/io/forgeloom/examples"))) {
+            tests.append(Files.readString(file));
+        }
+        List<String> unused = new ArrayList<>();
+        for (Path file : filesBelow(EXAMPLES)) {
+            String name = file.getFileName().toString().replace(".java", "");
+            if (!name.contains("-info")
+                    && !Pattern.compile("\\b" + name + "[.(]").matcher(tests).find()) {
+                unused.add(name);
+            }
+        }
+        assertEquals(List.of(), unused);
     }
 
     @Test

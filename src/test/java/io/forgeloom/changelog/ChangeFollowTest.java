@@ -18,7 +18,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -41,6 +43,12 @@ class ChangeFollowTest {
 
     private static boolean armed(ChangeLogFixture fixture) throws Exception {
         return !fixture.column("SELECT last_value FROM forge_change_sleepers").equals(List.of("0"));
+    }
+
+    /** Whether it waits for the bus, and neither looks nor is about to. */
+    private static boolean isDozing(Thread follower) {
+        return Stream.of(follower.getStackTrace())
+                .anyMatch(frame -> frame.getClassName().startsWith("io.forgeloom.notify."));
     }
 
     private static List<Long> seqs(Optional<ChangeElement> element) {
@@ -101,15 +109,10 @@ class ChangeFollowTest {
             assertEquals(List.of(1L), seqs(follower.poll(Duration.ZERO)));
             assertEquals(0, ear.stats().received(), "nobody slept");
             for (int i = 2; i < 7; i++) {
-                CompletableFuture<Optional<ChangeElement>> next = CompletableFuture.supplyAsync(() -> {
-                    try {
-                        return follower.poll(Duration.ofSeconds(15));
-                    } catch (InterruptedException e) {
-                        throw new IllegalStateException(e);
-                    }
-                });
-                Await.until("the follower sleeps", () -> armed(fixture));
-                Thread.sleep(50);
+                FutureTask<Optional<ChangeElement>> next =
+                        new FutureTask<>(() -> follower.poll(Duration.ofSeconds(15)));
+                Thread sleeper = Thread.ofVirtual().name("sleeper").start(next);
+                Await.until("the follower sleeps", () -> armed(fixture) && isDozing(sleeper));
                 long before = System.nanoTime();
                 fixture.execute("INSERT INTO t VALUES (" + i + ")");
                 assertEquals(List.of((long) i), seqs(next.get(10, TimeUnit.SECONDS)));

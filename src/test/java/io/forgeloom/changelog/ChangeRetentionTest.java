@@ -1,6 +1,7 @@
 package io.forgeloom.changelog;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.leader.LeaderConfig;
@@ -57,23 +58,8 @@ class ChangeRetentionTest {
 
     @Test
     void whatIsInTheWayThreeTimesInARowIsNamedInAWarning(TestDatabase server) throws Exception {
-        List<LogRecord> records = new CopyOnWriteArrayList<>();
-        Handler handler = new Handler() {
-            @Override
-            public void publish(LogRecord record) {
-                records.add(record);
-            }
-
-            @Override
-            public void flush() {}
-
-            @Override
-            public void close() {}
-        };
-        Logger logger = Logger.getLogger("io.forgeloom.changelog");
-        logger.addHandler(handler);
-        logger.setUseParentHandlers(false);
-        try (ChangeLogFixture fixture = new ChangeLogFixture(server);
+        try (Log log = new Log();
+                ChangeLogFixture fixture = new ChangeLogFixture(server);
                 Connection reader = server.connect();
                 Statement statement = reader.createStatement()) {
             fixture.execute("CREATE TABLE t (id int PRIMARY KEY)");
@@ -93,16 +79,68 @@ class ChangeRetentionTest {
             for (int i = 0; i < 5; i++) {
                 retention.round();
             }
-            assertEquals(1, records.size(), "once, the third time");
-            LogRecord record = records.getFirst();
-            assertEquals(Level.WARNING, record.getLevel());
-            String message = new SimpleFormatter().formatMessage(record);
+            String message = log.onlyWarning();
             assertTrue(message.contains("a long report"), message);
             assertTrue(message.contains("3 times in a row"), message);
             reader.rollback();
             retention.round();
             assertEquals(2001, fixture.log.minSeq().orElseThrow());
-        } finally {
+        }
+    }
+
+    /** It is tried again, round after round, and an interrupt is still an interrupt. */
+    @Test
+    void whatFailsThreeTimesInARowIsSaidWithItsErrorAndTriedAgain(TestDatabase server) throws Exception {
+        try (Log log = new Log();
+                ChangeLogFixture fixture = new ChangeLogFixture(server)) {
+            Retention retention = new Retention(fixture.log, ChangeLog.RETENTION);
+            fixture.execute("ALTER TABLE elsewhere.forge_change_control RENAME TO away");
+            for (int i = 0; i < 5; i++) {
+                retention.round();
+            }
+            String message = log.onlyWarning();
+            assertTrue(message.contains("3 times in a row"), message);
+            assertTrue(message.contains("forge_change_control"), message);
+            Thread.currentThread().interrupt();
+            assertThrows(InterruptedException.class, retention::round);
+            fixture.execute("ALTER TABLE elsewhere.away RENAME TO forge_change_control");
+            retention.round();
+            assertEquals(1, log.records.size(), "it works again");
+        }
+    }
+
+    /** What is logged meanwhile, and printed nowhere. */
+    private static final class Log implements AutoCloseable {
+
+        final List<LogRecord> records = new CopyOnWriteArrayList<>();
+        private final Logger logger = Logger.getLogger("io.forgeloom.changelog");
+        private final Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord record) {
+                records.add(record);
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+
+        Log() {
+            logger.addHandler(handler);
+            logger.setUseParentHandlers(false);
+        }
+
+        /** Said once, the third time. */
+        String onlyWarning() {
+            assertEquals(1, records.size(), records::toString);
+            assertEquals(Level.WARNING, records.getFirst().getLevel());
+            return new SimpleFormatter().formatMessage(records.getFirst());
+        }
+
+        @Override
+        public void close() {
             logger.setUseParentHandlers(true);
             logger.removeHandler(handler);
         }

@@ -36,8 +36,8 @@ public final class ElectionNode {
             CREATE FUNCTION leader_term() RETURNS trigger LANGUAGE plpgsql AS
                 'BEGIN INSERT INTO public.leader_terms (timeline, term) VALUES (NEW.timeline, NEW.term); RETURN NULL; END';
             CREATE TRIGGER leader_term AFTER INSERT OR UPDATE OF term ON forge_leaders
-                FOR EACH ROW EXECUTE FUNCTION leader_term();
-            """;
+                FOR EACH ROW WHEN (NEW.role = '%s') EXECUTE FUNCTION leader_term();
+            """.formatted(ROLE);
 
     private static final String WRITE = "INSERT INTO public.leader_writes"
             + " (timeline, term, latest_timeline, latest_term, stale)"

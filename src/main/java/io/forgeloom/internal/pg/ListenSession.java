@@ -65,9 +65,13 @@ public final class ListenSession {
         return script.send(sql);
     }
 
-    /** Reads and writes that came to an end: while it grows, the network is alive. Any thread. */
-    public long exchanges() {
-        return session.exchanges();
+    /**
+     * Whether the driver has been in one read or write for so long: then nothing arrives. True, too, where the socket is not
+     * ours, and nobody knows. Any thread.
+     */
+    public boolean isSilentFor(Duration time) {
+        long since = session.blockedSince();
+        return since == 0 ? session.exchanges() == 0 : System.nanoTime() - since >= time.toNanos();
     }
 
     /** Closes the socket; a wait ends with an error. Any thread. */

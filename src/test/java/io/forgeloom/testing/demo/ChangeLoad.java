@@ -74,10 +74,12 @@ final class ChangeLoad implements AutoCloseable {
     /** A statement of ours that no server would take. */
     private volatile @Nullable Throwable mistake;
 
+    // The follower writes them.
+    private volatile long applied;
+    private volatile long resyncs;
+
     // The follower's; read by others after it was joined.
     private Map<Integer, Integer> copy = new HashMap<>();
-    private long applied;
-    private long resyncs;
     private boolean caughtUp;
 
     private ChangeLoad(Database database, NotifyBus bus) {
@@ -248,6 +250,11 @@ final class ChangeLoad implements AutoCloseable {
     }
 
     // ---- what came of it ----
+
+    /** Up to now. */
+    ChangeFindings findings() {
+        return new ChangeFindings(-1, applied, 0, resyncs, false);
+    }
 
     /** Ends the writers, lets the follower come to the end of the log, and compares its copy with the table. */
     ChangeFindings stop() throws InterruptedException {

@@ -77,8 +77,10 @@ public final class Demo {
             out.flush();
             return 0;
         }
-        Terminal terminal = Terminal.detect(out.charset(), options.plain());
-        View view = terminal.live() ? new LiveView(out, terminal, "Forgeloom demo") : new PlainView(out);
+        Terminal terminal = Terminal.detect(out.charset(), options.plain() || options.json());
+        View view = terminal.live()
+                ? new LiveView(out, terminal, "Forgeloom demo")
+                : new PlainView(options.json() ? err : out);
         try {
             return run(options, terminal, view);
         } finally {
@@ -91,8 +93,13 @@ public final class Demo {
 
     private int run(DemoOptions options, Terminal terminal, View view) {
         view.starting(options.url() == null ? "Starting PostgreSQL" : "Connecting", 0);
+        long begun = System.nanoTime();
         try {
             Verdict verdict = new DemoRun(options, terminal, view).run();
+            if (options.json()) {
+                out.println(verdict.json((System.nanoTime() - begun) / 1e9));
+                out.flush();
+            }
             return verdict.exitCode();
         } catch (ConfigurationException e) {
             view.print(List.of("demo: " + e.getMessage()));

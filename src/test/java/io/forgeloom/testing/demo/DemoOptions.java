@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param readers virtual threads that read on two replicas; 0 is without replicas
  * @param url the user's own server; null starts an embedded one
  * @param plain lines instead of a live view, on a terminal too
+ * @param json the verdict for machines on standard output, and the lines on standard error
  */
 record DemoOptions(
         boolean help,
@@ -23,7 +24,8 @@ record DemoOptions(
         int pool,
         int readers,
         @Nullable String url,
-        boolean plain) {
+        boolean plain,
+        boolean json) {
 
     private static final int DEFAULT_READERS = -1;
 
@@ -33,7 +35,8 @@ record DemoOptions(
             Starts a PostgreSQL 18 with two streaming replicas, moves money between accounts on hundreds of virtual
             threads through one small pool, reads on the replicas, kills one replica and has the other lag and hang,
             kills the primary half-way, starts it again, and accounts for every single transaction and read at the end.
-            Meanwhile three processes compete to lead: the leader is killed, frozen, and asked to resign.
+            Meanwhile three processes compete to lead: the leader is killed, frozen, and asked to resign; a copy follows
+            the change log of a table; and a whole runtime, Forge.start, is asked for its health.
 
               --seconds N   how long the load runs, 5 to 3600 (default 20)
               --threads N   virtual threads, 1 to 20000 (default 400)
@@ -42,7 +45,11 @@ record DemoOptions(
                             0 is without replicas
               --url URL     your own server, jdbc:postgresql://… or postgres://…: in a schema of its own that is
                             dropped at the end, without replicas and without the kill
-              --plain       one line a second instead of the live view, as when the output is no terminal
+              --plain       one line a second instead of the live view, and all figures at the end, as when the
+                            output is no terminal
+              --json        the verdict as one JSON object on standard output, all else as lines on standard error:
+                            {"verdict":"held" or "broken","seconds":...,"invariants":[{"name":...,"ok":...,
+                            "figure":...}]}; nothing is on standard output if there was no verdict
               --help        this text
 
             Exit code: 0 every invariant held, 1 one did not or there is no server, 2 usage.
@@ -61,6 +68,7 @@ record DemoOptions(
     static DemoOptions parse(List<String> arguments) throws UsageException {
         boolean help = false;
         boolean plain = false;
+        boolean json = false;
         int seconds = 20;
         int threads = 400;
         int pool = 20;
@@ -75,6 +83,7 @@ record DemoOptions(
             switch (name) {
                 case "--help", "-h" -> help = true;
                 case "--plain" -> plain = true;
+                case "--json" -> json = true;
                 case "--seconds" -> seconds = number(name, value(name, inline, rest), 5, 3600);
                 case "--threads" -> threads = number(name, value(name, inline, rest), 1, 20_000);
                 case "--pool" -> pool = number(name, value(name, inline, rest), 1, 1000);
@@ -84,7 +93,7 @@ record DemoOptions(
                 default -> throw new UsageException("unknown option " + name);
             }
         }
-        return new DemoOptions(help, seconds, threads, pool, readers(readers, threads, url), url, plain);
+        return new DemoOptions(help, seconds, threads, pool, readers(readers, threads, url), url, plain, json);
     }
 
     private static int readers(int asked, int threads, @Nullable String url) throws UsageException {

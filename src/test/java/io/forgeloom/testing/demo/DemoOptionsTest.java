@@ -15,16 +15,23 @@ class DemoOptionsTest {
 
     @Test
     void emptyLineMeansEveryDefault() throws UsageException {
-        assertEquals(new DemoOptions(false, 20, 400, 20, 100, null, false), DemoOptions.parse(List.of()));
+        assertEquals(new DemoOptions(false, 20, 400, 20, 100, null, false, false), DemoOptions.parse(List.of()));
     }
 
     @Test
     void valueFollowsAfterSpaceOrEqualsSign() throws UsageException {
-        DemoOptions expected = new DemoOptions(false, 5, 7, 3, 0, "postgres://host/db?a=b", true);
+        DemoOptions expected = new DemoOptions(false, 5, 7, 3, 0, "postgres://host/db?a=b", true, true);
         assertEquals(
                 expected,
                 DemoOptions.parse(List.of(
-                        "--seconds", "5", "--threads=7", "--pool", "3", "--url=postgres://host/db?a=b", "--plain")));
+                        "--seconds",
+                        "5",
+                        "--threads=7",
+                        "--pool",
+                        "3",
+                        "--url=postgres://host/db?a=b",
+                        "--plain",
+                        "--json")));
     }
 
     @ParameterizedTest

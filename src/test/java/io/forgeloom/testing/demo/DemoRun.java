@@ -72,13 +72,12 @@ final class DemoRun {
             try {
                 if (target.cluster() == null) {
                     view.ready(describe(target, control));
-                    return run(events, target, control, bank, null, null);
+                    return run(events, target, control, bank, null);
                 }
-                view.starting("Starting three processes that compete to lead", 1);
-                try (LeaderLoad leaders = LeaderLoad.open(control, target.url(), outage, events, options.seconds());
-                        ChangeLoad changes = ChangeLoad.open(target.url())) {
+                view.starting("Starting a runtime, and three processes that compete to lead", 1);
+                try (Tour tour = Tour.open(control, target.url(), outage, events, options.seconds())) {
                     view.ready(describe(target, control));
-                    return run(events, target, control, bank, leaders, changes);
+                    return run(events, target, control, bank, tour);
                 }
             } finally {
                 if (target.cluster() == null) {
@@ -88,13 +87,7 @@ final class DemoRun {
         }
     }
 
-    private Verdict run(
-            Events events,
-            Target target,
-            Database control,
-            Bank bank,
-            @Nullable LeaderLoad leaders,
-            @Nullable ChangeLoad changes)
+    private Verdict run(Events events, Target target, Database control, Bank bank, @Nullable Tour tour)
             throws InterruptedException, SQLException {
         int late;
         long elapsed;
@@ -104,23 +97,18 @@ final class DemoRun {
         TransferLoad transfers = new TransferLoad(database, bank, outage, tally);
         ReadLoad readers = new ReadLoad(database, bank, tally, reads, target.servers());
         BusFindings notified = BusFindings.NONE;
-        LeaderFindings led = LeaderFindings.NONE;
-        ChangeFindings changed = ChangeFindings.NONE;
+        Tour.Findings toured = Tour.Findings.NONE;
         // The bus takes a connection for itself.
         @Nullable BusLoad bus = options.pool() == 1 ? null : new BusLoad(database, bank, tally, serviceName);
         try (database;
                 bus;
-                Display display =
-                        new Display(view, events, outage, tally, reads, database, bus, leaders, totalNanos())) {
+                Display display = new Display(view, events, outage, tally, reads, database, bus, tour, totalNanos())) {
             if (bus != null) {
                 bus.start(options.threads() + options.readers());
             }
             outage.start();
-            if (leaders != null) {
-                leaders.start();
-            }
-            if (changes != null) {
-                changes.start();
+            if (tour != null) {
+                tour.start();
             }
             transfers.start(options.threads());
             readers.start(options.readers(), options.threads());
@@ -129,11 +117,8 @@ final class DemoRun {
             display.start();
             try {
                 script(events, target, database, control, reads, bus);
-                if (leaders != null) {
-                    led = leaders.stop();
-                }
-                if (changes != null) {
-                    changed = changes.stop();
+                if (tour != null) {
+                    toured = tour.stop(control);
                 }
                 events.add("stopping the clients");
                 late = transfers.stop(STOP_LIMIT) + readers.stop(STOP_LIMIT);
@@ -171,10 +156,12 @@ final class DemoRun {
                 database.primary().stats(),
                 read,
                 notified,
-                led,
-                changed);
+                toured);
         Verdict verdict = Verdict.of(findings);
-        view.print(Report.of(terminal, elapsed, tally, reads, outage, findings, verdict));
+        view.report(
+                terminal.live()
+                        ? Report.screen(terminal, elapsed, tally, findings, verdict)
+                        : Report.of(terminal, elapsed, tally, reads, outage, findings, verdict));
         return verdict;
     }
 
@@ -273,8 +260,7 @@ final class DemoRun {
             PoolStats pool,
             ReadFindings reads,
             BusFindings notified,
-            LeaderFindings led,
-            ChangeFindings changed)
+            Tour.Findings toured)
             throws InterruptedException, SQLException {
         long left = SessionsLeft.onPrimary(control, serviceName);
         Reconciliation reconciliation = new Reconciliation(journals);
@@ -291,8 +277,9 @@ final class DemoRun {
                 outage.over(),
                 reads,
                 notified,
-                led,
-                changed);
+                toured.leader(),
+                toured.changes(),
+                toured.runtime());
     }
 
     private static Findings.Settled settle(

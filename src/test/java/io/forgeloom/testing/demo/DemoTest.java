@@ -49,6 +49,10 @@ class DemoTest {
                                     + "writes by earlier leaders, refused +[1-9].*writes by earlier leaders, accepted +0\n.*"),
                     output);
             assertTrue(output.matches("(?s).*rows of the copy that are different +0  0 times begun anew\n.*"), output);
+            assertTrue(
+                    output.matches("(?s).*asked for its health +[0-9,]+  [1-9][0-9,]* times not ready\n"
+                            + ".*close +[0-9,]+  0 sessions and nodes left\n.*"),
+                    output);
             assertTrue(output.matches("(?s).*lost +0\n.*leaked +0 .*Every invariant held\\..*"), output);
         }
     }
@@ -76,11 +80,17 @@ class DemoTest {
     @Test
     @WithDatabase(expectNoConnections = true)
     void userServerIsLeftAsItWas(TestDatabase database) throws InterruptedException, SQLException {
-        try (TestProcess demo = start("--seconds", "5", "--threads", "50", "--pool", "5", "--url", database.url())) {
+        try (TestProcess demo =
+                start("--seconds", "5", "--threads", "50", "--pool", "5", "--json", "--url", database.url())) {
             int code = demo.awaitExit(RUN);
+            String human = String.join("\n", demo.errorLines());
+            assertEquals(0, code, human);
+            assertTrue(human.contains("no kill, no recovery"), human);
             String output = String.join("\n", demo.lines());
-            assertEquals(0, code, output);
-            assertTrue(output.contains("no kill, no recovery"), output);
+            assertTrue(
+                    output.matches("(?s)\\{\"verdict\":\"held\",\"seconds\":[0-9.]+,\"invariants\":\\["
+                            + "(\n  \\{\"name\":\"[^\"]+\",\"ok\":true,\"figure\":\"[^\"]+\"},?){10,}\n]}"),
+                    output);
         }
         assertEquals("0", database.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'forge_demo%'"));
     }

@@ -27,7 +27,7 @@ final class Display implements AutoCloseable {
     private final ReadTally reads;
     private final Database database;
     private final @Nullable BusLoad bus;
-    private final @Nullable LeaderLoad leaders;
+    private final @Nullable Tour tour;
     private final long totalNanos;
     private final CountDownLatch closing = new CountDownLatch(1);
 
@@ -51,7 +51,7 @@ final class Display implements AutoCloseable {
             ReadTally reads,
             Database database,
             @Nullable BusLoad bus,
-            @Nullable LeaderLoad leaders,
+            @Nullable Tour tour,
             long totalNanos) {
         this.view = view;
         this.events = events;
@@ -60,7 +60,7 @@ final class Display implements AutoCloseable {
         this.reads = reads;
         this.database = database;
         this.bus = bus;
-        this.leaders = leaders;
+        this.tour = tour;
         this.totalNanos = totalNanos;
     }
 
@@ -124,7 +124,9 @@ final class Display implements AutoCloseable {
                 reads(readsPerSecond),
                 bus == null ? BusFindings.NONE : bus.findings(false),
                 bus != null && bus.isConnected(),
-                leaders == null ? LeaderFindings.NONE : leaders.findings(),
+                tour == null ? LeaderFindings.NONE : tour.leaders().findings(),
+                tour == null ? ChangeFindings.NONE : tour.changes().findings(),
+                tour == null ? RuntimeFindings.NONE : tour.runtime().findings(),
                 latest);
     }
 

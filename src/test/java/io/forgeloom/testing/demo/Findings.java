@@ -17,6 +17,7 @@ import io.forgeloom.database.PoolStats;
  * @param bus what the subscribers found
  * @param leader what came of the election
  * @param changes what came of the copy that followed the change log
+ * @param runtime what the whole runtime made of it
  */
 record Findings(
         Reconciliation.Result ids,
@@ -30,7 +31,8 @@ record Findings(
         ReadFindings reads,
         BusFindings bus,
         LeaderFindings leader,
-        ChangeFindings changes) {
+        ChangeFindings changes,
+        RuntimeFindings runtime) {
 
     /**
      * What {@link io.forgeloom.database.Database#commitOutcome} said of the transactions with a known id.

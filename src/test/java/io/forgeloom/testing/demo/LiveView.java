@@ -60,6 +60,14 @@ final class LiveView implements View {
     }
 
     @Override
+    public void report(List<String> lines) {
+        if (drawn > 0) {
+            out.print("\u001b[" + drawn + "A\r\u001b[J");
+        }
+        print(lines);
+    }
+
+    @Override
     public long intervalMillis() {
         return 150;
     }
@@ -91,6 +99,12 @@ final class LiveView implements View {
         }
         if (now.leader().any()) {
             lines.addAll(leader(now.leader()));
+        }
+        if (now.changes().any()) {
+            lines.add(changes(now.changes()));
+        }
+        if (now.runtime().any()) {
+            lines.add(runtime(now.runtime()));
         }
         Text event = label("event");
         Event latest = now.latest();
@@ -195,6 +209,23 @@ final class LiveView implements View {
                         .add(leader.staleAccepted() == 0 ? Style.NORMAL : Style.RED, leader.staleAccepted() + "")
                         .add(Style.DIM, String.format(Locale.ROOT, "  refused %,d", leader.staleRefused())),
                 takeovers);
+    }
+
+    private Text changes(ChangeFindings changes) {
+        return label("change log")
+                .add(String.format(Locale.ROOT, "copied %,d changed rows  begun anew ", changes.applied()))
+                .add(changes.resyncs() == 0 ? Style.NORMAL : Style.RED, Long.toString(changes.resyncs()));
+    }
+
+    private Text runtime(RuntimeFindings runtime) {
+        return label("runtime")
+                .add(runtime.ready() ? Style.GREEN : Style.RED, terminal.unicode() ? "● " : "* ")
+                .add(runtime.ready() ? "ready" : "not ready")
+                .to(LABEL + 14)
+                .add(String.format(Locale.ROOT, "started in %,d ms  nodes %,d", runtime.startMillis(), runtime.nodes()))
+                .add(
+                        Style.DIM,
+                        String.format(Locale.ROOT, "  not ready %,d of %,d", runtime.notReady(), runtime.asked()));
     }
 
     private Text label(String name) {

@@ -51,6 +51,8 @@ class LiveViewTest {
                     1_234_567,
                     0,
                     List.of()),
+            new ChangeFindings(-1, 12_345_678, 0, 1_234, false),
+            new RuntimeFindings(12_345, false, 123_456, 12_345, 1_234, -1, 0),
             new Event(1, true, "a line\nof the log\u001b[2J, d\u00e9j\u00e0 vu \u65e5\u672c, " + "long ".repeat(40)));
 
     @ParameterizedTest
@@ -84,6 +86,13 @@ class LiveViewTest {
         bytes.reset();
         view.print(List.of("the report"));
         assertEquals(LiveView.RESTORE + "the report\n", bytes.toString(StandardCharsets.UTF_8));
+        view.show(BUSY);
+        bytes.reset();
+        view.report(List.of("instead"));
+        assertEquals(
+                "\u001b[" + lines + "A\r\u001b[J" + LiveView.RESTORE + "instead\n",
+                bytes.toString(StandardCharsets.UTF_8));
+        assertTrue(lines <= 23, lines + " lines");
     }
 
     @Test

@@ -50,8 +50,35 @@ final class Report {
         if (findings.changes().any()) {
             report.changes(findings.changes());
         }
+        if (findings.runtime().any()) {
+            report.runtime(findings.runtime());
+        }
         report.connections(findings);
+        report.heading("Invariants");
         report.invariants(verdict);
+        return report.lines;
+    }
+
+    /** What fits on a terminal of 80 x 24, below the command: what was done, and each invariant. */
+    static List<String> screen(Terminal terminal, long elapsedNanos, Tally tally, Findings findings, Verdict verdict) {
+        Report report = new Report(terminal);
+        report.line(new Text(terminal)
+                .add(Style.BOLD, "Forgeloom demo")
+                .right(Style.NORMAL, String.format(Locale.ROOT, "%.1f s", elapsedNanos / SECOND)));
+        report.line(new Text(terminal)
+                .add(
+                        Style.DIM,
+                        String.format(
+                                Locale.ROOT,
+                                "%,d commits, %,d reads, %,d notified, %,d changes, %d takeovers",
+                                tally.committed.sum(),
+                                findings.reads().total(),
+                                findings.bus().received(),
+                                findings.changes().applied(),
+                                findings.leader().takeovers().size())));
+        report.invariants(verdict);
+        String last = report.lines.removeLast();
+        report.lines.add(last + Text.unbounded(terminal).add(Style.DIM, " All figures: ./forge demo --plain"));
         return report.lines;
     }
 
@@ -205,6 +232,14 @@ final class Report {
         row("rows of the copy that are different", found.different(), found.resyncs() + " times begun anew");
     }
 
+    private void runtime(RuntimeFindings found) {
+        heading("The whole runtime, Forge.start; times in ms");
+        row("from the call to ready", found.startMillis(), "with its tables made");
+        row("asked for its health", found.asked(), found.notReady() + " times not ready");
+        row("nodes alive in the registry", found.nodes(), "");
+        row("close", found.closeMillis(), found.left() + " sessions and nodes left");
+    }
+
     private void connections(Findings findings) {
         heading("Connections");
         row(
@@ -216,7 +251,6 @@ final class Report {
     }
 
     private void invariants(Verdict verdict) {
-        heading("Invariants");
         for (Verdict.Invariant invariant : verdict.invariants()) {
             Text rule = text();
             if (invariant.held()) {

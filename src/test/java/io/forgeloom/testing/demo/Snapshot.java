@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param bus what the subscribers found so far; {@link BusFindings#NONE} if there are none
  * @param listening whether the bus is connected
  * @param leader how the election stands; {@link LeaderFindings#NONE} if there is none
+ * @param changes how far the copy is that follows the change log; {@link ChangeFindings#NONE} if there is none
+ * @param runtime how the whole runtime stands; {@link RuntimeFindings#NONE} if there is none
  * @param latest the last event, null before the first
  */
 record Snapshot(
@@ -38,6 +40,8 @@ record Snapshot(
         BusFindings bus,
         boolean listening,
         LeaderFindings leader,
+        ChangeFindings changes,
+        RuntimeFindings runtime,
         @Nullable Event latest) {
 
     /**

@@ -116,6 +116,19 @@ record Verdict(List<Invariant> invariants) {
                     changes.resyncs(),
                     changes.applied()));
         }
+        if (findings.runtime().any()) {
+            RuntimeFindings runtime = findings.runtime();
+            all.add(invariant(
+                    "the runtime was ready but for the outage, and its close left nothing",
+                    runtime.held(findings.killed()),
+                    "ready in %,d ms, at the end: %s; asked %,d times, not ready %,d; closed in %,d ms, left %,d",
+                    runtime.startMillis(),
+                    runtime.ready(),
+                    runtime.asked(),
+                    runtime.notReady(),
+                    runtime.closeMillis(),
+                    runtime.left()));
+        }
         return new Verdict(List.copyOf(all));
     }
 
@@ -186,6 +199,34 @@ record Verdict(List<Invariant> invariants) {
     /** Of the process: 0 or 1. */
     int exitCode() {
         return held() ? 0 : 1;
+    }
+
+    /** One object for machines, only ASCII: {@code {"verdict":…,"seconds":…,"invariants":[{"name":…,"ok":…,"figure":…}]}}. */
+    String json(double seconds) {
+        StringBuilder json = new StringBuilder("{\"verdict\":\"").append(held() ? "held" : "broken");
+        json.append(String.format(Locale.ROOT, "\",\"seconds\":%.1f,\"invariants\":[", seconds));
+        String separator = "\n";
+        for (Invariant invariant : invariants) {
+            json.append(separator).append("  {\"name\":").append(quoted(invariant.rule()));
+            json.append(",\"ok\":").append(invariant.held());
+            json.append(",\"figure\":").append(quoted(invariant.found())).append('}');
+            separator = ",\n";
+        }
+        return json.append("\n]}").toString();
+    }
+
+    private static String quoted(String text) {
+        StringBuilder json = new StringBuilder("\"");
+        for (char c : text.toCharArray()) {
+            if (c == '"' || c == '\\') {
+                json.append('\\').append(c);
+            } else if (c < ' ' || c > '~') {
+                json.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
+            } else {
+                json.append(c);
+            }
+        }
+        return json.append('"').toString();
     }
 
     private static Invariant invariant(String rule, boolean held, String found, Object... numbers) {

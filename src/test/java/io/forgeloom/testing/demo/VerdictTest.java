@@ -27,6 +27,8 @@ class VerdictTest {
     private static final ChangeFindings CHANGES = new ChangeFindings(100, 1000, 0, 0, true);
     private static final LeaderFindings LEADER =
             new LeaderFindings(List.of(new Takeover("kill -9", 1_000_000)), "node-2", 2, 100, 10, 0, List.of());
+    private static final RuntimeFindings RUNTIME = new RuntimeFindings(200, true, 100, 7, 1, 30, 0);
+
     private static final ReadFindings READS = reads(0, 0, 0, List.of(KILL), CLOSED, 0);
 
     /** Two clients: committed, not committed, unknown, each. */
@@ -77,11 +79,23 @@ class VerdictTest {
         assertBroken(
                 rule,
                 Verdict.of(new Findings(
-                        open.result(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                        open.result(),
+                        MONEY,
+                        SETTLED,
+                        0,
+                        0,
+                        CLOSED,
+                        true,
+                        true,
+                        READS,
+                        BUS,
+                        LEADER,
+                        CHANGES,
+                        RUNTIME)));
         assertBroken(
                 rule,
                 changed(sound -> new Findings(
-                        sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                        sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES, RUNTIME)));
     }
 
     @Test
@@ -91,7 +105,19 @@ class VerdictTest {
             assertBroken(
                     "no money appeared or vanished",
                     changed(sound -> new Findings(
-                            sound.ids(), audit, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                            sound.ids(),
+                            audit,
+                            SETTLED,
+                            0,
+                            0,
+                            CLOSED,
+                            true,
+                            true,
+                            READS,
+                            BUS,
+                            LEADER,
+                            CHANGES,
+                            RUNTIME)));
         }
     }
 
@@ -101,14 +127,26 @@ class VerdictTest {
         assertBroken(
                 rule,
                 changed(sound -> new Findings(
-                        sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                        sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER, CHANGES, RUNTIME)));
         for (PoolStats left : List.of(
                 new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
                 new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
             assertBroken(
                     rule,
                     changed(sound -> new Findings(
-                            sound.ids(), MONEY, SETTLED, 0, 0, left, true, true, READS, BUS, LEADER, CHANGES)));
+                            sound.ids(),
+                            MONEY,
+                            SETTLED,
+                            0,
+                            0,
+                            left,
+                            true,
+                            true,
+                            READS,
+                            BUS,
+                            LEADER,
+                            CHANGES,
+                            RUNTIME)));
         }
     }
 
@@ -118,7 +156,19 @@ class VerdictTest {
             assertBroken(
                     "the outcome by transaction id agrees with the rows",
                     changed(sound -> new Findings(
-                            sound.ids(), MONEY, settled, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES)));
+                            sound.ids(),
+                            MONEY,
+                            settled,
+                            0,
+                            0,
+                            CLOSED,
+                            true,
+                            true,
+                            READS,
+                            BUS,
+                            LEADER,
+                            CHANGES,
+                            RUNTIME)));
         }
     }
 
@@ -127,7 +177,7 @@ class VerdictTest {
         assertBroken(
                 "the pool recovered from the kill: transactions committed after it",
                 changed(sound -> new Findings(
-                        sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER, CHANGES)));
+                        sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER, CHANGES, RUNTIME)));
     }
 
     @Test
@@ -136,7 +186,19 @@ class VerdictTest {
         assertBroken(
                 "there were transactions that committed",
                 Verdict.of(new Findings(
-                        nothing, MONEY, SETTLED, 0, 0, CLOSED, false, false, READS, BUS, LEADER, CHANGES)));
+                        nothing,
+                        MONEY,
+                        SETTLED,
+                        0,
+                        0,
+                        CLOSED,
+                        false,
+                        false,
+                        READS,
+                        BUS,
+                        LEADER,
+                        CHANGES,
+                        RuntimeFindings.NONE)));
     }
 
     @Test
@@ -182,7 +244,7 @@ class VerdictTest {
     @Test
     void runWithoutReplicasIsNotJudgedByReads() {
         Verdict verdict = changed(ReadFindings.NONE);
-        assertEquals(13, verdict.invariants().size());
+        assertEquals(14, verdict.invariants().size());
         assertEquals(List.of(), broken(verdict));
     }
 
@@ -196,7 +258,19 @@ class VerdictTest {
             assertBroken(
                     rule,
                     changed(sound -> new Findings(
-                            sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, bus, LEADER, CHANGES)));
+                            sound.ids(),
+                            MONEY,
+                            SETTLED,
+                            0,
+                            0,
+                            CLOSED,
+                            true,
+                            true,
+                            READS,
+                            bus,
+                            LEADER,
+                            CHANGES,
+                            RUNTIME)));
         }
     }
 
@@ -235,13 +309,76 @@ class VerdictTest {
             assertBroken(
                     rule,
                     changed(sound -> new Findings(
-                            sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, changes)));
+                            sound.ids(),
+                            MONEY,
+                            SETTLED,
+                            0,
+                            0,
+                            CLOSED,
+                            true,
+                            true,
+                            READS,
+                            BUS,
+                            LEADER,
+                            changes,
+                            RUNTIME)));
         }
     }
 
+    @Test
+    void runtimeThatDoesNotComeBackOrLeavesSomethingIsBroken() {
+        String rule = "the runtime was ready but for the outage, and its close left nothing";
+        for (RuntimeFindings runtime : List.of(
+                new RuntimeFindings(200, false, 100, 7, 1, 30, 0),
+                new RuntimeFindings(200, true, 100, 0, 1, 30, 0),
+                new RuntimeFindings(200, true, 100, 100, 1, 30, 0),
+                new RuntimeFindings(200, true, 100, 7, 1, 30, 1),
+                new RuntimeFindings(200, true, 100, 7, 1, -1, 0))) {
+            assertBroken(
+                    rule,
+                    changed(sound -> new Findings(
+                            sound.ids(),
+                            MONEY,
+                            SETTLED,
+                            0,
+                            0,
+                            CLOSED,
+                            true,
+                            true,
+                            READS,
+                            BUS,
+                            LEADER,
+                            CHANGES,
+                            runtime)));
+        }
+    }
+
+    @Test
+    void screenFitsOnEightyTimesTwentyFour() {
+        Findings findings = findings(rows);
+        List<String> screen = Report.screen(
+                new Terminal(true, 80, true, false), 20_400_000_000L, new Tally(), findings, Verdict.of(findings));
+        assertTrue(screen.size() <= 23, () -> screen.size() + " lines");
+        assertEquals(
+                List.of(), screen.stream().filter(line -> line.length() > 80).toList());
+        assertTrue(screen.getLast().startsWith("Every invariant held."), screen::toString);
+    }
+
+    @Test
+    void jsonHasTheVerdictAndEachInvariant() {
+        Verdict verdict = new Verdict(List.of(
+                new Verdict.Invariant("none \"lost\"", true, "0 of 3"),
+                new Verdict.Invariant("r\u00e9sum\u00e9\n", false, "1")));
+        assertEquals("""
+                {"verdict":"broken","seconds":20.4,"invariants":[
+                  {"name":"none \\"lost\\"","ok":true,"figure":"0 of 3"},
+                  {"name":"r\\u00e9sum\\u00e9\\u000a","ok":false,"figure":"1"}
+                ]}""", verdict.json(20.44));
+    }
+
     private Verdict led(LeaderFindings leader) {
-        return changed(sound ->
-                new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader, CHANGES));
+        return changed(sound -> new Findings(
+                sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader, CHANGES, RUNTIME));
     }
 
     @Test
@@ -273,8 +410,8 @@ class VerdictTest {
     }
 
     private Verdict changed(ReadFindings reads) {
-        return changed(sound ->
-                new Findings(sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER, CHANGES));
+        return changed(sound -> new Findings(
+                sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER, CHANGES, RUNTIME));
     }
 
     private static Fault.Result fault(long failed, long outNanos, long backNanos, long readsAfter) {
@@ -289,7 +426,8 @@ class VerdictTest {
     }
 
     private Findings findings(List<Long> found) {
-        return new Findings(reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES);
+        return new Findings(
+                reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES, RUNTIME);
     }
 
     private Reconciliation.Result reconcile(List<Long> found) {

@@ -21,6 +21,11 @@ interface View {
     /** Lines that stay: the report. The moving part is over. */
     void print(List<String> lines);
 
+    /** The end: lines that take the place of the moving part. */
+    default void report(List<String> lines) {
+        print(lines);
+    }
+
     /** How often {@link #show} is called. */
     long intervalMillis();
 }
