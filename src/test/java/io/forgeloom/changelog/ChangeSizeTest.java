@@ -24,7 +24,8 @@ class ChangeSizeTest {
 
     @Test
     void aTransactionThatIsHeldOpenDoesNotMakeTheLogGrow(TestDatabase server) throws Exception {
-        long limit = Duration.ofMinutes(Long.getLong("forgeloom.test.minutes", 10)).toNanos();
+        long limit =
+                Duration.ofMinutes(Long.getLong("forgeloom.test.minutes", 10)).toNanos();
         try (ChangeLogFixture fixture = new ChangeLogFixture(server);
                 Connection open = server.connect();
                 Statement held = open.createStatement();
@@ -47,9 +48,10 @@ class ChangeSizeTest {
                 longest = Math.max(longest, System.nanoTime() - before);
                 rows += BATCH;
                 trimmed += fixture.log.compact(RETENTION).rows();
-                long size = Long.parseLong(fixture.column("SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class"
-                                + " WHERE relname LIKE 'forge\\_change\\_%' AND relkind IN ('r', 'S')")
-                        .getFirst());
+                long size =
+                        Long.parseLong(fixture.column("SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class"
+                                        + " WHERE relname LIKE 'forge\\_change\\_%' AND relkind IN ('r', 'S')")
+                                .getFirst());
                 int half = now - begun < limit / 2 ? 0 : 1;
                 largest[half] = Math.max(largest[half], size);
             }
@@ -57,7 +59,13 @@ class ChangeSizeTest {
             System.out.printf(
                     "figure: %d s with a transaction open: %,d rows logged, %,d trimmed; largest size %,d kB in the first half,"
                             + " %,d kB in the second; longest INSERT of %d rows %d ms%n",
-                    limit / 1_000_000_000, rows, trimmed, largest[0] / 1024, largest[1] / 1024, BATCH, longest / 1_000_000);
+                    limit / 1_000_000_000,
+                    rows,
+                    trimmed,
+                    largest[0] / 1024,
+                    largest[1] / 1024,
+                    BATCH,
+                    longest / 1_000_000);
             assertTrue(trimmed > rows / 2, trimmed + " of " + rows + " were trimmed");
             assertTrue(largest[1] < largest[0] * 1.3, largest[1] + " bytes after " + largest[0]);
             assertEquals(rows, fixture.log.maxSeq().orElseThrow());
