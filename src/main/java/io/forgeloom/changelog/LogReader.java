@@ -137,10 +137,11 @@ final class LogReader {
     private record Look(LogHead head, @Nullable Long seq, long written, boolean any) {
 
         Quiet after(@Nullable Quiet then) {
-            boolean same = then != null && seq != null && seq.equals(then.seq);
+            if (then == null || seq == null || !seq.equals(then.seq)) {
+                return new Quiet(seq, 0, head.snapshot());
+            }
             // The number was read in an earlier statement than this snapshot: whoever drew one up to it had begun.
-            long next = !same ? 0 : then.next == 0 ? head.snapshot().next() : then.next;
-            return new Quiet(seq, next, head.snapshot());
+            return new Quiet(seq, then.next == 0 ? head.snapshot().next() : then.next, head.snapshot());
         }
     }
 
@@ -165,12 +166,11 @@ final class LogReader {
     }
 
     private Look look(Connection connection, Snapshot previous) throws SQLException {
-        Quiet then = quiet;
-        boolean known = then != null && then.isKnown();
+        Quiet then = quiet != null && quiet.isKnown() ? quiet : null;
         try (PreparedStatement statement = connection.prepareStatement(sql.look)) {
             statement.setString(1, previous.sql());
-            statement.setObject(2, known ? then.seq : null, Types.BIGINT);
-            statement.setString(3, array(known ? then.owners() : new long[0]));
+            statement.setObject(2, then == null ? null : then.seq, Types.BIGINT);
+            statement.setString(3, array(then == null ? new long[0] : then.owners()));
             statement.setString(4, Long.toString(previous.xmax()));
             statement.setString(5, array(previous.running()));
             statement.setString(6, sql.sequence);
