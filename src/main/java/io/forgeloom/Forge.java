@@ -43,6 +43,9 @@ public final class Forge implements AutoCloseable {
     /** What a close may take beside its timeout and the bodies of leaders; later somebody waits for itself. */
     private static final Duration CUT = Duration.ofSeconds(10);
 
+    /** How long bus and node have to connect, of what is left of the start's time. */
+    private static final Duration READY = Duration.ofSeconds(30);
+
     private final ForgeConfig config;
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Thread closer = Thread.ofVirtual().name("forgeloom-close").unstarted(this::closeParts);
@@ -132,8 +135,8 @@ public final class Forge implements AutoCloseable {
             } catch (ExecutionException e) {
                 throw e.getCause() == null ? e : e.getCause();
             } catch (TimeoutException e) {
-                TimeoutException told =
-                        new TimeoutException("it was not done when startTimeout, " + limit + ", was over");
+                TimeoutException told = new TimeoutException("it was not done when startTimeout, " + limit
+                        + ", was over; raise that where the step needs longer");
                 told.initCause(e);
                 throw told;
             }
@@ -174,19 +177,20 @@ public final class Forge implements AutoCloseable {
         election.start();
     }
 
-    /** Ends a moment before the deadline, to say more than that it has passed. */
+    /** Ends a moment before the deadline, to say more than that it has passed, and after half a minute at the latest. */
     private void awaitReady(Deadline deadline) throws InterruptedException, TimeoutException {
-        Duration limit = deadline.remaining().multipliedBy(9).dividedBy(10);
+        Duration left = deadline.remaining().multipliedBy(9).dividedBy(10);
+        Duration limit = left.compareTo(READY) < 0 ? left : READY;
         Deadline ready = Deadline.after(limit);
         nodes().ready();
         if (!bus().awaitGeneration(1, ready.remaining())) {
-            throw new TimeoutException("the bus did not connect within " + limit.toMillis() + " ms, what was left of"
-                    + " startTimeout, " + config.startTimeout());
+            throw new TimeoutException("the bus did not connect within " + limit.toMillis() + " ms; startTimeout is "
+                    + config.startTimeout());
         }
         if (!nodes().awaitRegistered(ready.remaining())) {
             throw new TimeoutException(
-                    "the node was not registered within " + limit.toMillis() + " ms, what was left of"
-                            + " startTimeout, " + config.startTimeout()
+                    "the node was not registered within " + limit.toMillis() + " ms; startTimeout is "
+                            + config.startTimeout()
                             + nodes().problem().map(why -> ": " + why).orElse(""));
         }
     }

@@ -175,7 +175,7 @@ public record ForgeConfig(
         private @Nullable String nodeId;
         private Duration retention = ChangeLog.RETENTION;
         private int expectedConcurrency;
-        private Duration startTimeout = Duration.ofMinutes(1);
+        private Duration startTimeout = Duration.ofMinutes(5);
 
         private Builder(DatabaseConfig database) {
             this.database = Objects.requireNonNull(database, "database");
@@ -253,7 +253,7 @@ public record ForgeConfig(
         /**
          * How long a start may take, with the migrations of the application and the wait for those of another node; a start
          * that is not ready then fails, naming the step. To be raised, or {@link #migrate} switched off, where a migration
-         * takes longer. 10 ms to 1 day. Defaults to a minute.
+         * takes longer. 10 ms to 1 day. Defaults to 5 min.
          */
         public Builder startTimeout(Duration startTimeout) {
             this.startTimeout = startTimeout;

@@ -21,11 +21,16 @@ public final class ChangeFollower implements AutoCloseable {
 
     private static final Duration NO_LIMIT = Duration.ofDays(365);
 
+    /** Between a batch that was not full and the next look. */
+    private static final long PACE_NANOS = Duration.ofMillis(5).toNanos();
+
     private final LogReader reader;
     private final Subscription subscription;
     private final Doze doze;
     private final @Nullable Hold hold;
     private volatile boolean closed;
+    private long lookedNanos;
+    private boolean paced;
 
     ChangeFollower(LogReader reader, Subscription subscription, Doze doze, @Nullable Hold hold) {
         this.reader = reader;
@@ -74,7 +79,10 @@ public final class ChangeFollower implements AutoCloseable {
         Deadline deadline = Deadline.after(timeout);
         while (true) {
             requireOpen();
+            pace(deadline);
             ChangeElement next = reader.next();
+            lookedNanos = System.nanoTime();
+            paced = next instanceof Batch batch && batch.rows().size() < reader.batchSize();
             if (hold != null) {
                 hold.keep(next == null);
             }
@@ -94,6 +102,14 @@ public final class ChangeFollower implements AutoCloseable {
                 }
                 doze.rung();
             }
+        }
+    }
+
+    /** Where rows come one by one, they are read some at a time: that costs the writers less. */
+    private void pace(Deadline deadline) throws InterruptedException {
+        long wait = paced ? Math.min(PACE_NANOS - (System.nanoTime() - lookedNanos), deadline.remainingNanos()) : 0;
+        if (wait > 0) {
+            Thread.sleep(Duration.ofNanos(wait));
         }
     }
 

@@ -45,6 +45,9 @@ final class LogReader {
     /** Of the snapshot that is being read; as long as it is not known, the position's. */
     private long trimsOfCurrent;
 
+    /** Of the last look, if that found nothing. */
+    private @Nullable Quiet quiet;
+
     private @Nullable Resync refused;
 
     LogReader(Database database, LogSql sql, ChangePosition position, int batchSize) {
@@ -55,6 +58,11 @@ final class LogReader {
         this.trimsOfCurrent = position.trims();
         this.early = LogSql.paged(sql.early, batchSize);
         this.next = LogSql.paged(sql.next, batchSize);
+    }
+
+    /** A batch has no more rows; one with less was the last for now. */
+    int batchSize() {
+        return batchSize;
     }
 
     /** Behind all that was handed out, and behind whatever else was found to hold nothing. */
@@ -79,7 +87,10 @@ final class LogReader {
         ChangePosition from = position;
         Snapshot current = from.current();
         boolean underway = current != null;
+        List<ChangeRow> rows = new ArrayList<>();
         boolean any = true;
+        Quiet found = null;
+        long written = 0;
         if (current == null) {
             Look look = look(connection, from.previous());
             Resync refusal = look.head.refusal(from);
@@ -87,19 +98,23 @@ final class LogReader {
                 return refusal;
             }
             any = look.any;
+            found = any ? null : look.after(quiet);
+            written = look.written;
             trimsOfCurrent = look.head.trims();
             current = look.head.snapshot();
             from = from.towards(current);
         }
-        List<ChangeRow> rows = new ArrayList<>();
+        // What was found holds once it is on disk, too.
+        quiet = null;
         boolean done = !any || pages(connection, from, current, rows);
         // Whatever was truncated before the pages were read is known to this statement; an empty page may be due to it.
-        Resync refusal = !underway && trims(connection) == trimsOfCurrent
+        Resync refusal = confirm(connection, written) == trimsOfCurrent && !underway
                 ? null
                 : head(connection, sql).refusal(from);
         if (refusal != null) {
             return refusal;
         }
+        quiet = found;
         ChangePosition reached =
                 rows.isEmpty() ? from : from.readUpTo(rows.getLast().seq());
         position = done ? reached.arrived(trimsOfCurrent) : reached;
@@ -112,18 +127,56 @@ final class LogReader {
         return new Batch(Collections.unmodifiableList(rows), position);
     }
 
-    /** Where the log stands, and whether it has a row that an earlier snapshot does not see. */
-    private record Look(LogHead head, boolean any) {}
+    /**
+     * Where the log stands.
+     *
+     * @param seq the last number that was given out; null where that cannot be told
+     * @param written up to where the server's log is written
+     * @param any whether there is a row that an earlier snapshot does not see
+     */
+    private record Look(LogHead head, @Nullable Long seq, long written, boolean any) {
+
+        Quiet after(@Nullable Quiet then) {
+            if (then == null || seq == null || !seq.equals(then.seq)) {
+                return new Quiet(seq, 0, head.snapshot());
+            }
+            // The number was read in an earlier statement than this snapshot: whoever drew one up to it had begun.
+            return new Quiet(seq, then.next == 0 ? head.snapshot().next() : then.next, head.snapshot());
+        }
+    }
+
+    /**
+     * What was found when there was nothing new: while the last number stays as it was no row comes, and only those can show
+     * up that an open transaction had written before.
+     *
+     * @param seq the last number that was given out
+     * @param next no transaction from here on has one up to {@code seq}; 0 = not known yet
+     * @param snapshot all that it sees was read
+     */
+    private record Quiet(@Nullable Long seq, long next, Snapshot snapshot) {
+
+        boolean isKnown() {
+            return seq != null && next > 0 && snapshot.xmax() >= next;
+        }
+
+        /** Those whose rows may show up. */
+        long[] owners() {
+            return Arrays.stream(snapshot.running()).filter(xid -> xid < next).toArray();
+        }
+    }
 
     private Look look(Connection connection, Snapshot previous) throws SQLException {
+        Quiet then = quiet != null && quiet.isKnown() ? quiet : null;
         try (PreparedStatement statement = connection.prepareStatement(sql.look)) {
             statement.setString(1, previous.sql());
-            statement.setString(2, previous.sql());
-            statement.setString(3, Long.toString(previous.xmax()));
-            statement.setString(4, array(previous.running()));
+            statement.setObject(2, then == null ? null : then.seq, Types.BIGINT);
+            statement.setString(3, array(then == null ? new long[0] : then.owners()));
+            statement.setString(4, Long.toString(previous.xmax()));
+            statement.setString(5, array(previous.running()));
+            statement.setString(6, sql.sequence);
             try (ResultSet row = statement.executeQuery()) {
                 row.next();
-                return new Look(LogHead.of(row), row.getBoolean(7));
+                return new Look(LogHead.of(row), row.getObject(6, Long.class), row.getLong(7), row.getBoolean(8));
             }
         }
     }
@@ -150,11 +203,7 @@ final class LogReader {
         }
     }
 
-    /**
-     * Called once a snapshot was taken and before anybody relies on it. A transaction that is rolled back, or commits without
-     * waiting for the disk, has ended before that is on disk: if a crash came between, its xid would be given again, to
-     * one that the snapshot takes for ended.
-     */
+    /** As {@link #confirm}, for a snapshot that was taken just now. */
     static void flush(Connection connection, LogSql sql) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute(sql.flush);
@@ -169,11 +218,21 @@ final class LogReader {
         }
     }
 
-    private long trims(Connection connection) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(sql.trims);
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return row.getLong(1);
+    /**
+     * Asked after a snapshot was taken and what only it sees was read, and before anybody relies on that. A transaction that is
+     * rolled back, or commits without waiting for the disk, has ended before that is on disk: if a crash came between, its
+     * xid would be given again, to one that the snapshot takes for ended.
+     *
+     * @param written up to where the server's log has to be on disk
+     * @return how often the log was trimmed
+     */
+    private long confirm(Connection connection, long written) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql.confirm)) {
+            statement.setLong(1, written);
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getLong(1);
+            }
         }
     }
 

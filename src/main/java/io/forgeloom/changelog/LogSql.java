@@ -29,6 +29,8 @@ final class LogSql {
 
     final String sleepers;
 
+    final String sequence;
+
     /**
      * Where the log stands: {@link LogHead}. The timeline is that of the log that is written, not of the last checkpoint;
      * on a standby it is an error, since snapshots there call running transactions ended. The age of an xid counts from the
@@ -40,14 +42,18 @@ final class LogSql {
     final String headAndFloor;
 
     /**
-     * As {@link #head}, and for a reader that has another snapshot: sees to it that what this one shows as ended is on disk,
-     * and says in the seventh column whether there is a row that only this one sees. Twice the old snapshot, its xmax, those
-     * that it lists as running.
+     * As {@link #head}, and for a reader: the last number that was given out, null where that cannot be told; up to where
+     * the server's log is written; whether there is a row that an older snapshot does not see,
+     * null if both are the same. The old snapshot; a last number with which only rows of certain transactions can be new,
+     * those; the old snapshot's xmax, those that it lists as running; the sequence.
      */
     final String look;
 
-    /** How often the log was trimmed: while that is the same, what {@link #look} said is true. */
-    final String trims;
+    /**
+     * How often the log was trimmed: while that is the same, what {@link #look} said is true. Sees to it that the server's log
+     * is on disk up to a place, by a message if others have not.
+     */
+    final String confirm;
 
     /** Sees to it that all that was in the server's log before is on disk; writes to it only if something was not. */
     final String flush;
@@ -100,6 +106,7 @@ final class LogSql {
         home = schema.name();
         log = schema + ".forge_change_log";
         sleepers = schema + ".forge_change_sleepers";
+        sequence = schema + ".forge_change_seq";
         head = filled("""
                 SELECT c.log_id || '-' || pg_catalog.to_hex(p.system_identifier) || '-'
                        || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8),
@@ -110,16 +117,20 @@ final class LogSql {
                 """);
         headAndFloor =
                 head.replace("AS xid))", "AS xid)), (SELECT COALESCE(pg_catalog.max(l.seq), 0) FROM " + log + " AS l)");
-        trims = filled("SELECT c.trims FROM {home}.forge_change_control AS c");
         String flushing = "pg_catalog.pg_logical_emit_message(false, 'forgeloom', '', true)";
-        String unflushed = "pg_catalog.pg_current_wal_flush_lsn() < pg_catalog.pg_current_wal_insert_lsn()";
-        flush = "SELECT " + flushing + " WHERE " + unflushed;
-        look = head.replace(
-                "AS xid))", filled("""
-                AS xid)), CASE WHEN CAST(s.snap AS text) <> ? AND {unflushed} THEN {flushing} END,
-                       CASE WHEN CAST(s.snap AS text) <> ?
-                            THEN {home}.forge_change_news(CAST(? AS pg_catalog.xid8), CAST(? AS pg_catalog.xid8[])) END
-                """.strip().replace("{unflushed}", unflushed).replace("{flushing}", flushing)));
+        String flushed = "pg_catalog.pg_current_wal_flush_lsn()";
+        flush = "SELECT " + flushing + " WHERE " + flushed + " < pg_catalog.pg_current_wal_insert_lsn()";
+        confirm = filled("SELECT c.trims, CASE WHEN pg_catalog.pg_wal_lsn_diff(" + flushed + ", '0/0') < ? THEN "
+                + flushing + " END FROM {home}.forge_change_control AS c");
+        look = head.replace("AS xid))", filled("""
+                AS xid)), g.seq, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0'),
+                       CASE WHEN CAST(s.snap AS text) = ? THEN NULL
+                            WHEN g.seq = ? AND NOT EXISTS (
+                                SELECT FROM pg_catalog.unnest(CAST(? AS pg_catalog.xid8[])) AS r (xid)
+                                WHERE pg_catalog.pg_visible_in_snapshot(r.xid, s.snap)) THEN false
+                            ELSE {home}.forge_change_news(CAST(? AS pg_catalog.xid8), CAST(? AS pg_catalog.xid8[])) END
+                """.strip()))
+                + ", (SELECT pg_catalog.pg_sequence_last_value(CAST(? AS regclass)) OFFSET 0) AS g (seq)";
         // Each of them has its rows in one place of the index; several large ones would have to be sorted for each
         // page.
         early = filled("""

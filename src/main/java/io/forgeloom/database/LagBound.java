@@ -80,6 +80,11 @@ record LagBound(Duration maxLag, long maxBytes, Duration probeInterval) {
         return null;
     }
 
+    /** In how many nanoseconds the age of a measurement alone will exceed the time bound; the largest number without one. */
+    long excessIn(ReplicaLag lag) {
+        return isTimeSet() ? Math.max(0, maxLag.minus(lag.atMost()).toNanos()) + 1 : Long.MAX_VALUE;
+    }
+
     private boolean isWithinHalf(ReplicaLag lag) {
         boolean soonEnough = !isTimeSet() || lag.time().compareTo(maxLag.dividedBy(2)) <= 0;
         return soonEnough && (maxBytes == 0 || lag.bytes() <= maxBytes / 2);

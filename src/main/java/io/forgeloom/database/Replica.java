@@ -156,7 +156,13 @@ final class Replica implements ServerListener {
         return known == null ? null : lagWatch.log().behind(known.lsn, known.nanos, System.nanoTime());
     }
 
-    /** The primary was asked: takes it out of the rotation if it is over its bound by now. Never blocks. */
+    /** When it will be over its bound if nobody asks it, from now; the largest number if it is not in rotation, or has none. */
+    long excessInNanos() {
+        ReplicaLag lag = standing.state == State.IN_ROTATION ? lag() : null;
+        return lag == null ? Long.MAX_VALUE : bound.excessIn(lag);
+    }
+
+    /** The primary was asked, or time has passed: takes it out of the rotation if it is over its bound by now. Never blocks. */
     void lookAtLag() {
         State now = standing.state;
         String excess = bound.exceededBy(lag(), now == State.LAGGING);

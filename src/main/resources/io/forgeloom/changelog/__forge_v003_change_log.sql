@@ -104,7 +104,7 @@ $function$;
 
 -- Columns as SQL compares them. Equal values of a plain type look the same and are one row's key for everybody; of any
 -- other (numeric 1.0 and 1.00, a collation that ignores case) equality is the user's opinion, or missing, or may raise.
-CREATE FUNCTION forge_change_columns(tracked oid) RETURNS TABLE (name text, place smallint, plain boolean, settings boolean)
+CREATE FUNCTION forge_change_columns(tracked oid) RETURNS TABLE (name text, place smallint, plain boolean, settings boolean, differs text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $function$
     WITH RECURSIVE base AS (
@@ -115,12 +115,17 @@ AS $function$
         UNION ALL
         SELECT b.attname, b.attnum, b.attcollation, t.typbasetype
         FROM base AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd')
-    SELECT b.attname::text, b.attnum,
-           (t.typtype = 'e' OR t.oid = ANY ('{bool,int2,int4,int8,oid,uuid,date,time,timestamp,timestamptz,bytea,text,varchar}'::regtype[]))
-               AND coalesce((SELECT c.collisdeterministic FROM pg_collation AS c WHERE c.oid = b.attcollation), true),
+    SELECT b.attname::text, b.attnum, p.plain,
            -- Whose text the session's settings decide on.
-           NOT (t.typtype = 'e' OR t.oid = ANY ('{bool,int2,int4,int8,oid,uuid,text,varchar,bpchar,numeric}'::regtype[]))
-    FROM base AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype <> 'd'
+           NOT (t.typtype = 'e' OR t.oid = ANY ('{bool,int2,int4,int8,oid,uuid,text,varchar,bpchar,numeric}'::regtype[])),
+           -- Whether o and n differ in it, by what they look like.
+           format(CASE WHEN p.plain THEN 'o.%1$I IS DISTINCT FROM n.%1$I'
+                  WHEN t.oid = 'numeric'::regtype THEN '(o.%1$I IS DISTINCT FROM n.%1$I OR scale(o.%1$I) IS DISTINCT FROM scale(n.%1$I))'
+                  ELSE 'record_image_ne(ROW(o.%1$I), ROW(n.%1$I))' END, b.attname)
+    FROM base AS b JOIN pg_type AS t ON t.oid = b.type, LATERAL (
+        SELECT (t.typtype = 'e' OR t.oid = ANY ('{bool,int2,int4,int8,oid,uuid,date,time,timestamp,timestamptz,bytea,text,varchar}'::regtype[]))
+               AND coalesce((SELECT c.collisdeterministic FROM pg_collation AS c WHERE c.oid = b.attcollation), true)) AS p (plain)
+    WHERE t.typtype <> 'd'
 $function$;
 
 -- The statement that logs what one statement did to a table, as the table is now; slot is what stands for the slot.
@@ -134,7 +139,7 @@ DECLARE
     key_names text[] := forge_change_key(tracked);
     start text := format('INSERT INTO %s.forge_change_log (slot, op, table_name, row_id, key, changed_cols) SELECT %s, ', home, slot);
     -- Of o, of n, and of whichever there is.
-    old_key text; new_key text; some_key text; matched text; changed text;
+    old_key text; new_key text; some_key text; matched text; changed text; rows text; one text;
 BEGIN
     IF operation = 'TRUNCATE' THEN
         RETURN start || format('''T'', %L, NULL, NULL, NULL', target);
@@ -150,7 +155,7 @@ BEGIN
     INTO old_key, new_key, some_key, matched
     FROM unnest(key_names) WITH ORDINALITY AS k (name, place) JOIN forge_change_columns(tracked) AS c ON c.name = k.name;
     IF cardinality(key_names) = 1 THEN
-        old_key := old_key || ', NULL'; new_key := new_key || ', NULL'; some_key := some_key || ', NULL';
+        old_key := old_key || ', NULL'; new_key := new_key || ', NULL'; some_key := some_key || ', NULL::text[]';
     ELSE
         old_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', old_key);
         new_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', new_key);
@@ -161,17 +166,22 @@ BEGIN
     ELSIF operation = 'DELETE' THEN
         RETURN start || format('''D'', %L, %s, NULL FROM forge_old AS o', target, old_key);
     END IF;
-    changed := 'NULL';
+    -- Who changes a key takes one row away and brings another; what stays as it is, is not logged.
+    rows := format(' FROM forge_old AS o FULL JOIN forge_new AS n ON %s', matched);
+    one := format('o.%1$I IS NULL OR n.%1$I IS NULL', key_names[1]);
+    some_key := format('SELECT CASE WHEN o.%1$I IS NULL THEN ''I'' WHEN n.%1$I IS NULL THEN ''D'' ELSE ''U'' END, ', key_names[1]) || some_key;
     IF columns THEN
-        SELECT format('CASE WHEN o.%1$I IS NOT NULL AND n.%1$I IS NOT NULL THEN array_remove(ARRAY[%s], NULL) END', key_names[1],
-               string_agg(format(CASE WHEN c.plain THEN 'CASE WHEN o.%1$I IS DISTINCT FROM n.%1$I THEN %1$L END'
-                                 ELSE 'CASE WHEN record_image_ne(ROW(o.%1$I), ROW(n.%1$I)) THEN %1$L END' END, c.name), ', ' ORDER BY c.place))
-        INTO changed FROM forge_change_columns(tracked) AS c;
+        SELECT coalesce(string_agg(format('CASE WHEN %s THEN %L END', c.differs, c.name), ', ' ORDER BY c.place), 'NULL::text')
+        INTO changed FROM forge_change_columns(tracked) AS c WHERE NOT (c.plain AND c.name = ANY (key_names));
+        -- OFFSET 0: it is asked for once.
+        RETURN start || format('c.op, %L, c.row_id, c.key, c.changed FROM (', target) || some_key
+            || format(', CASE WHEN (%s) IS FALSE THEN array_remove(ARRAY[%s], NULL) END', one, changed) || rows
+            || ' OFFSET 0) AS c (op, row_id, key, changed) WHERE c.changed IS DISTINCT FROM ''{}''';
     END IF;
-    -- Who changes a key takes one row away and brings another.
-    RETURN start || format('CASE WHEN o.%1$I IS NULL THEN ''I'' WHEN n.%1$I IS NULL THEN ''D'' ELSE ''U'' END, %2$L, %3$s, %4$s'
-        ' FROM forge_old AS o FULL JOIN forge_new AS n ON %5$s WHERE o.%1$I IS NULL OR n.%1$I IS NULL OR record_image_ne(o.*, n.*)',
-        key_names[1], target, some_key, changed, matched);
+    SELECT coalesce(string_agg(c.differs, ' OR ' ORDER BY c.plain DESC, c.place), 'false')
+    INTO changed FROM forge_change_columns(tracked) AS c WHERE NOT (c.plain AND c.name = ANY (key_names));
+    RETURN start || format('c.op, %L, c.row_id, c.key, NULL FROM (', target) || some_key || rows
+        || format(' WHERE %s OR %s) AS c (op, row_id, key)', one, changed);
 END
 $function$;
 
@@ -196,34 +206,37 @@ AS $function$
 -- forge_enable_reactivity: mode %1$s, columns %2$s
 <<forge>>
 DECLARE
-    slot smallint := coalesce(pg_sequence_last_value(%12$L::regclass), 0);
-    known boolean := TG_RELID = %11$s::oid AND %10$s.forge_change_shape(%11$s::oid) = %5$s;
-    mode text := %1$L;
+    -- Null where the table is not known to be as it was when this was written.
+    slot smallint := CASE WHEN TG_RELID = %11$s::oid AND %10$s.forge_change_shape(%11$s::oid) = %5$s
+                               AND TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L
+                          THEN coalesce(pg_sequence_last_value(%12$L::regclass), 0) END;
+    altered boolean;
+    mode text;
 BEGIN
-    IF known IS NOT TRUE THEN
+    IF slot IS NULL THEN
         -- With an older snapshot the catalog may tell of columns that are gone; the names of an object are those of now.
-        SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) = %5$s AND count(*) = count(i.names),
-               CASE WHEN count(*) = count(i.names) THEN mode ELSE 'statement' END
-        INTO known, mode
+        SELECT (bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) = %5$s AND count(*) = count(i.names)
+                AND TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L) IS NOT TRUE,
+               CASE WHEN count(*) = count(i.names) THEN %1$L ELSE 'statement' END
+        INTO altered, mode
         FROM pg_attribute AS a LEFT JOIN LATERAL pg_identify_object_as_address(1259, TG_RELID, a.attnum) AS i (kind, names, args)
             ON i.names[3] = a.attname
         WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped;
+        slot := coalesce(pg_sequence_last_value(%12$L::regclass), 0);
     END IF;
-    IF known AND TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L THEN
-        IF TG_OP = 'INSERT' THEN
-            %6$s;
-        ELSIF TG_OP = 'UPDATE' THEN
-            %7$s;
-        ELSIF TG_OP = 'DELETE' THEN
-            %8$s;
-        ELSE
-            -- An xid before a seq, also where nothing had to be emptied.
-            PERFORM pg_current_xact_id();
-            %9$s;
-        END IF;
-    ELSE
+    IF altered THEN
         PERFORM pg_current_xact_id();
         EXECUTE %10$s.forge_change_sql(TG_RELID, TG_OP, mode, %2$L, '$1') USING slot;
+    ELSIF TG_OP = 'INSERT' THEN
+        %6$s;
+    ELSIF TG_OP = 'UPDATE' THEN
+        %7$s;
+    ELSIF TG_OP = 'DELETE' THEN
+        %8$s;
+    ELSE
+        -- An xid before a seq, also where nothing had to be emptied.
+        PERFORM pg_current_xact_id();
+        %9$s;
     END IF;
     -- Rings only where someone sleeps, where it cannot fail a PREPARE TRANSACTION, and where the queue has room.
     IF pg_sequence_last_value(%13$L::regclass) > 0 THEN

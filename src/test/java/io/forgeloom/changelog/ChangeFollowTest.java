@@ -67,6 +67,39 @@ class ChangeFollowTest {
     }
 
     @Test
+    void whatWasWrittenBeforeManyIdleLooksIsFoundWhenItIsCommitted(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server);
+                ChangeFollower follower = fixture.log.follow(fixture.log.now(), FollowOptions.DEFAULTS);
+                Connection early = server.connect();
+                Statement earlyWrites = early.createStatement();
+                Connection late = server.connect();
+                Statement lateWrites = late.createStatement()) {
+            early.setAutoCommit(false);
+            late.setAutoCommit(false);
+            earlyWrites.execute("INSERT INTO t VALUES (1)");
+            idle(fixture, follower);
+            lateWrites.execute("INSERT INTO t VALUES (2)");
+            idle(fixture, follower);
+            early.commit();
+            assertEquals(List.of(1L), seqs(follower.poll(Duration.ZERO)));
+            idle(fixture, follower);
+            late.commit();
+            assertEquals(List.of(2L), seqs(follower.poll(Duration.ZERO)));
+            idle(fixture, follower);
+            fixture.execute("INSERT INTO t VALUES (3)");
+            assertEquals(List.of(3L), seqs(follower.poll(Duration.ZERO)));
+        }
+    }
+
+    /** Looks while others commit, and nothing of it to the log: until a look need not search the log any more, and on. */
+    private static void idle(ChangeLogFixture fixture, ChangeFollower follower) throws Exception {
+        for (int i = 0; i < 8; i++) {
+            fixture.execute("SELECT pg_current_xact_id()");
+            assertEquals(Optional.empty(), follower.poll(Duration.ZERO));
+        }
+    }
+
+    @Test
     void anInterruptInTheMiddleOfALookIsOneAndNothingIsLost(TestDatabase server) throws Exception {
         try (ChangeLogFixture fixture = tracked(server);
                 ChangeFollower follower = fixture.log.follow(fixture.log.now(), FollowOptions.DEFAULTS);

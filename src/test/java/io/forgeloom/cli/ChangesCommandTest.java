@@ -21,12 +21,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** {@code forge changes}: in this JVM, and as processes of its own that are stopped and killed. */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class ChangesCommandTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(20);

@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The doctor, the status, and servers that ask for a password, follow another, are too old, or sit behind a pooler. */
 @NeedsCluster
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class DoctorClusterTest {
 
     private static PostgresCluster cluster;

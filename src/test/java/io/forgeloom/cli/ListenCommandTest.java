@@ -14,12 +14,14 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** {@code forge listen} as a process of its own, and {@code forge notify}. */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class ListenCommandTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(20);

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** {@code forge migrate} on a real server and real directories. */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class MigrateCommandTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(20);

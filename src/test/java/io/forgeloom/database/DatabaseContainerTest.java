@@ -7,8 +7,10 @@ import io.forgeloom.testing.TestServer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 
 /** The suite on PostgreSQL in a container. */
+@Tag("slow")
 class DatabaseContainerTest extends DatabaseSuite {
 
     private static @Nullable ContainerServer container;

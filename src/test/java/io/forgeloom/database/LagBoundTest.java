@@ -54,6 +54,13 @@ class LagBoundTest {
     }
 
     @Test
+    void itIsKnownWhenAMeasurementWillBeTooOld() {
+        assertEquals(250_000_001, SECOND.excessIn(lag(500, 0, 250)));
+        assertEquals(1, SECOND.excessIn(lag(900, 0, 200)));
+        assertEquals(Long.MAX_VALUE, KILOBYTE.excessIn(lag(500, 0, 250)));
+    }
+
+    @Test
     void whoIsOutReturnsAtHalfOfTheBound() {
         assertNull(SECOND.exceededBy(lag(501, 0, 1), false));
         assertNotNull(SECOND.exceededBy(lag(501, 0, 1), true));

@@ -58,6 +58,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 @NeedsCluster
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class ReplicaFaultTest {
 
     private static PostgresCluster cluster;

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** Three processes under faults: one leader at a time, and what an earlier one writes is refused. */
 @NeedsCluster
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class ElectionHistoryTest {
 
     private static final int FAULTS = Integer.getInteger("forgeloom.test.faults", 1_000);

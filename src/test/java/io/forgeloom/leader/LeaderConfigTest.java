@@ -49,6 +49,17 @@ class LeaderConfigTest {
                 .build();
     }
 
+    /** The bounds themselves are allowed. */
+    @Test
+    void aThirdOfTheLeaseAndTheLongestNameOfANodeAreTaken() {
+        LeaderConfig config = LeaderConfig.builder()
+                .leaseDuration(Duration.ofSeconds(3))
+                .lockValidateInterval(Duration.ofSeconds(1))
+                .nodeId("n".repeat(255))
+                .build();
+        assertEquals(Duration.ofSeconds(1), config.lockValidateInterval());
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             leaseDuration        | PT0.499S  | PT0.5S

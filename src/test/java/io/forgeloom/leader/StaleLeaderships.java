@@ -8,11 +8,14 @@ import java.util.concurrent.ConcurrentHashMap;
  * Leaderships by their tokens, as they are and as they would be in a process that does not learn that they are over: these
  * ask the database each time, as one does that was paused between its last look and the deed.
  */
-final class StaleLeaderships {
+public final class StaleLeaderships {
 
     private static final long LONG = Long.MAX_VALUE / 2;
 
     private final Map<LeadershipToken, Leadership> known = new ConcurrentHashMap<>();
+
+    /** Of none yet. */
+    StaleLeaderships() {}
 
     void add(Leadership leadership) {
         known.putIfAbsent(leadership.token(), leadership);
@@ -34,7 +37,7 @@ final class StaleLeaderships {
     }
 
     /** The same, before it was refused. */
-    static Leadership again(Leadership leadership) {
+    public static Leadership again(Leadership leadership) {
         return unaware(leadership.role(), leadership.token(), fenceOf(leadership));
     }
 

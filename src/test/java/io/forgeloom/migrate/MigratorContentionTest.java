@@ -22,6 +22,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Timeout(60)
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class MigratorContentionTest {
 
     private static final String TABLES = "CREATE TABLE t (id int); CREATE TABLE u (id int); INSERT INTO t VALUES (1)";

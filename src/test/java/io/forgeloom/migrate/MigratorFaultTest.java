@@ -38,6 +38,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(60)
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class MigratorFaultTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(20);

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Timeout(120)
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class MigratorSpeedTest {
 
     private static Database open(TestServer server) {

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Timeout;
  * messages, each sent alone gives the same rows and the same tag, and what the server finds without end is refused.
  */
 @WithDatabase
+@Tag("slow")
 class SplitterAgreementTest {
 
     /** Scripts under way at a time; few enough that neither side's buffers fill while nobody reads. */

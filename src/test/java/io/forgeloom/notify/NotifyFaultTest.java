@@ -33,6 +33,7 @@ import org.postgresql.PGNotification;
 /** Numbered notifications under random faults of server, network and bus: nothing is missing without a word. */
 @NeedsCluster
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class NotifyFaultTest {
 
     /** So that a fault is noticed in a fraction of a second. */

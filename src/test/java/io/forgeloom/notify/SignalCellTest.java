@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.testing.Await;
 import java.time.Instant;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -44,6 +47,18 @@ class SignalCellTest {
         assertSame(last, cell.take());
         assertSame(end, cell.take());
         assertSame(end, cell.poll(0));
+    }
+
+    @Test
+    void endFreesAReaderThatWaits() throws Exception {
+        SignalCell cell = new SignalCell(FIRST);
+        assertSame(FIRST, cell.take());
+        FutureTask<Delivery> next = new FutureTask<>(cell::take);
+        Thread reader = Thread.ofVirtual().name("reader").start(next);
+        Await.until("the reader waits", () -> reader.getState() == Thread.State.WAITING);
+        Closed end = new Closed("the bus was closed");
+        cell.end(end);
+        assertSame(end, next.get(10, TimeUnit.SECONDS));
     }
 
     @Test

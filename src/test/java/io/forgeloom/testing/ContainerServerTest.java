@@ -3,7 +3,9 @@ package io.forgeloom.testing;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 
+@Tag("slow")
 class ContainerServerTest extends TestServerContract {
 
     private static @Nullable ContainerServer container;

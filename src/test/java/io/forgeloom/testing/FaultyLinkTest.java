@@ -17,9 +17,11 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 @WithDatabase
+@Tag("slow")
 class FaultyLinkTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(10);

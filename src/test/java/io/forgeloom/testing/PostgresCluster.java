@@ -87,7 +87,7 @@ public final class PostgresCluster implements AutoCloseable {
     public PostgresServer addReplica() throws InterruptedException, SQLException {
         PostgresServer replica = newServer("replica-" + ++replicaCount);
         servers.add(replica);
-        follow(replica);
+        copyAndFollow(replica);
         return replica;
     }
 
@@ -97,7 +97,21 @@ public final class PostgresCluster implements AutoCloseable {
             throw new IllegalArgumentException(server.name() + " is the primary: promote another one first");
         }
         server.discard();
-        follow(server);
+        copyAndFollow(server);
+    }
+
+    /** From now on, and whenever it is the primary, a server confirms a commit once any replica has it. */
+    public void confirmByReplica(PostgresServer server) throws SQLException {
+        server.reconfigure(Map.of("synchronous_standby_names", "ANY 1 (*)"));
+    }
+
+    /**
+     * Has a running replica of an earlier primary follow the current one, without a new copy: it must not have received more
+     * than that one had when it was promoted. Waits until it streams.
+     */
+    public void follow(PostgresServer replica) throws InterruptedException, SQLException {
+        replica.reconfigure(Map.of("primary_conninfo", connectionInfo(primary, replica.name())));
+        awaitStreaming(replica);
     }
 
     /** Waits until every running replica has replayed what the primary has written up to now. */
@@ -169,11 +183,15 @@ public final class PostgresCluster implements AutoCloseable {
         }
     }
 
-    private void follow(PostgresServer replica) throws InterruptedException, SQLException {
+    private void copyAndFollow(PostgresServer replica) throws InterruptedException, SQLException {
         BaseCopy.copy(primary, replica.data());
         configure(replica);
         replica.configure(Map.of("primary_conninfo", connectionInfo(primary, replica.name())));
         replica.startFirst();
+        awaitStreaming(replica);
+    }
+
+    private void awaitStreaming(PostgresServer replica) throws InterruptedException, SQLException {
         String question =
                 "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '"
                         + replica.name() + "'";

@@ -15,10 +15,12 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
 @NeedsCluster
+@Tag("slow")
 class PostgresClusterTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(10);

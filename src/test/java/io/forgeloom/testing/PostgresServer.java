@@ -257,6 +257,13 @@ public final class PostgresServer implements TestServer {
         settings.putAll(values);
     }
 
+    /** {@link #configure}, for a server that runs: for settings that a reload changes. */
+    void reconfigure(Map<String, String> values) throws SQLException {
+        configure(values);
+        writeConfiguration();
+        execute("SELECT pg_reload_conf()");
+    }
+
     /** The first start: the data is there, the port may be taken by another process between the look and the bind. */
     void startFirst() throws InterruptedException {
         ServerUser.give(data.getParent());
@@ -324,14 +331,8 @@ public final class PostgresServer implements TestServer {
         if (running()) {
             throw failure("already running");
         }
-        StringBuilder file = new StringBuilder("port = " + port + "\ncluster_name = '" + name + "'\n");
-        settings.forEach((key, value) -> file.append(key)
-                .append(" = '")
-                .append(value.replace("\\", "\\\\").replace("'", "''"))
-                .append("'\n"));
+        writeConfiguration();
         try {
-            // In the file, not on the command line: ALTER SYSTEM and a reload shall work.
-            Files.writeString(data.resolve("postgresql.conf"), file);
             Files.writeString(
                     log, "---- start on port " + port + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
@@ -345,6 +346,20 @@ public final class PostgresServer implements TestServer {
                         .redirectInput(new File("/dev/null"))
                         .redirectErrorStream(true)
                         .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile())));
+    }
+
+    /** In the file, not on the command line: ALTER SYSTEM and a reload shall work. */
+    private void writeConfiguration() {
+        StringBuilder file = new StringBuilder("port = " + port + "\ncluster_name = '" + name + "'\n");
+        settings.forEach((key, value) -> file.append(key)
+                .append(" = '")
+                .append(value.replace("\\", "\\\\").replace("'", "''"))
+                .append("'\n"));
+        try {
+            Files.writeString(data.resolve("postgresql.conf"), file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private void end(String signal) throws InterruptedException {

@@ -7,6 +7,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,7 @@ final class PlainScope implements ScopeThreads {
     static final String LABEL = "plain virtual threads";
 
     private final Deadline deadline;
+    private final BiFunction<String, Runnable, Thread> unstarted;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition settled = lock.newCondition();
 
@@ -32,12 +34,18 @@ final class PlainScope implements ScopeThreads {
     private boolean unjoined;
 
     PlainScope(Deadline deadline) {
+        this(deadline, (name, body) -> Thread.ofVirtual().name(name).unstarted(body));
+    }
+
+    /** With threads of another make, for whoever wants to decide when a subtask runs. */
+    PlainScope(Deadline deadline, BiFunction<String, Runnable, Thread> unstarted) {
         this.deadline = deadline;
+        this.unstarted = unstarted;
     }
 
     @Override
     public void fork(String threadName, Callable<?> task) {
-        Thread thread = Thread.ofVirtual().name(threadName).unstarted(() -> run(task));
+        Thread thread = unstarted.apply(threadName, () -> run(task));
         unjoined = true;
         lock.lock();
         try {

@@ -28,6 +28,8 @@ final class RuntimeLoad implements AutoCloseable {
     private final long startMillis;
     private final Thread asking =
             Thread.ofVirtual().name("forgeloom-demo-health").unstarted(this::ask);
+    private final Thread counting =
+            Thread.ofVirtual().name("forgeloom-demo-nodes").unstarted(this::countOn);
 
     private volatile boolean ready = true;
     private volatile long asked;
@@ -53,6 +55,7 @@ final class RuntimeLoad implements AutoCloseable {
 
     void start() {
         asking.start();
+        counting.start();
     }
 
     private void ask() {
@@ -62,9 +65,19 @@ final class RuntimeLoad implements AutoCloseable {
                 notReady += health.ready() ? 0 : 1;
                 asked++;
                 ready = health.ready();
-                if (health.ready()) {
-                    count();
-                }
+                Thread.sleep(PAUSE);
+            }
+        } catch (InterruptedException e) {
+            // It is being stopped.
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Beside the health: it waits for a connection through an outage, which the health must not miss. */
+    private void countOn() {
+        try {
+            while (true) {
+                count();
                 Thread.sleep(PAUSE);
             }
         } catch (InterruptedException e) {
@@ -126,11 +139,13 @@ final class RuntimeLoad implements AutoCloseable {
     @Override
     public void close() {
         asking.interrupt();
+        counting.interrupt();
         forge.close();
         boolean interrupted = false;
-        while (asking.isAlive()) {
+        while (asking.isAlive() || counting.isAlive()) {
             try {
                 asking.join();
+                counting.join();
             } catch (InterruptedException e) {
                 interrupted = true;
             }
