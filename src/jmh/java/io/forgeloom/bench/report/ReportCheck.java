@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * Whether the report says what the figures say: on figures made up for it, whose tables, losses and plots must move with them; on those
@@ -49,7 +50,7 @@ final class ReportCheck {
                 List.of(
                         figure(Figure.OWN, Role.OURS, ours, better, bound),
                         figure("peer", Role.PEER, theirs, better, Double.NaN),
-                        figure("floor", Role.FLOOR, 1, better, Double.NaN)));
+                        figure("floor", Role.FLOOR, 10, better, Double.NaN)));
     }
 
     private void tellsWhoIsBetter() throws IOException {
@@ -62,7 +63,7 @@ final class ReportCheck {
         String text = Page.of(saved(40, 20, Better.LESS, Double.NaN)).text();
         expect(text.contains("| peer | 20 (18..22) | 2 × |"), "the loss is not in the report:\n" + text);
         expect(
-                text.contains("40 (36..44) | **20 (18..22)** | 1 ("),
+                text.contains("40 (36..44) | **20 (18..22)** | 10 ("),
                 "the table lacks a figure or its winner:\n" + text);
         // As far as one tenth each way reaches, nobody knows.
         expect(
@@ -78,9 +79,20 @@ final class ReportCheck {
         expect(one.plots().size() == 1, "plots of one unit: " + one.plots().keySet());
         expect(!one.plots().equals(other.plots()), "the plot does not move with its figure");
         String plot = other.plots().values().iterator().next();
-        expect(plot.contains("2,000<") || plot.contains(">2,000"), "the plot does not show its figure");
+        expect(plot.contains(">2,000"), "the plot does not show its figure");
+        List<Double> bars = bars(one.plots().values().iterator().next());
+        expect(bars.size() == 3 && Math.abs(bars.get(0) / bars.get(1) - 2) < 0.01, "40 and 20 are bars of " + bars);
         expect(plot.contains("(logarithmic)"), "decades on a plain axis");
         expect(plot.contains("less is better"), "the plot does not say what is better");
+    }
+
+    /** How long the outlines of the bars are, from the top to the bottom. */
+    private static List<Double> bars(String svg) {
+        return Pattern.compile("<rect [^>]*fill:none;[^>]*width=\"([0-9.]+)\"")
+                .matcher(svg)
+                .results()
+                .map(match -> Double.valueOf(match.group(1)))
+                .toList();
     }
 
     private void losesWhatMissesItsBound() throws IOException {
