@@ -15,10 +15,12 @@ import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** A start in which a step hangs ends by its deadline and says which one it was. */
+@Tag("slow")
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
 class ForgeStartTimeoutTest {

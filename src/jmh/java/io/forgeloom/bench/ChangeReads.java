@@ -1,6 +1,9 @@
 package io.forgeloom.bench;
 
 import io.forgeloom.bench.ChangeLogHarness.Way;
+import io.forgeloom.bench.report.Better;
+import io.forgeloom.bench.report.Figures;
+import io.forgeloom.bench.report.Spread;
 import io.forgeloom.changelog.Batch;
 import io.forgeloom.changelog.ChangeDrain;
 import io.forgeloom.changelog.ChangeElement;
@@ -27,6 +30,7 @@ final class ChangeReads {
 
     private static final int ROWS = 1_000_000;
     private static final int BATCH = 5_000;
+    private static final String BARE = "bare loop";
 
     /** As it is by default where max_prepared_transactions is 0, as by default; the embedded server has some. */
     private static final FollowOptions RINGING =
@@ -75,6 +79,12 @@ final class ChangeReads {
                 Quotients.median(owns),
                 Quotients.median(bares),
                 quotients);
+        Figures.row("a million rows into Java", "rows/s", Better.MORE)
+                .ours(Spread.of(owns))
+                .peer(BARE, Spread.of(bares));
+        Figures.row("a million rows into Java, speed", "× that of the bare loop", Better.MORE)
+                .ours(quotients.spread())
+                .peer(BARE, Spread.exactly(1));
         harness.emptyLog();
     }
 
@@ -185,6 +195,9 @@ final class ChangeReads {
                     waits.quantile(0.99) / 1000,
                     roundTrips.quantile(0.5) / 1000,
                     (double) (buffers() - before) / looks);
+            Figures.row("a look that finds nothing, p50: " + name, "µs", Better.LESS)
+                    .ours(Spread.exactly(waits.quantile(0.5) / 1e3))
+                    .floor("SELECT 1", Spread.exactly(roundTrips.quantile(0.5) / 1e3));
         }
     }
 
@@ -242,6 +255,8 @@ final class ChangeReads {
                 waits.quantile(0.5) / 1e6,
                 waits.quantile(0.99) / 1e6,
                 waits.longest() / 1e6);
+        Figures.row("delivery, p50: " + name, "ms", Better.LESS).ours(Spread.exactly(waits.quantile(0.5) / 1e6));
+        Figures.row("delivery, p99: " + name, "ms", Better.LESS).ours(Spread.exactly(waits.quantile(0.99) / 1e6));
     }
 
     /** A row each 150 ms or so: by then the follower sleeps. */
@@ -297,6 +312,9 @@ final class ChangeReads {
                 result.refused().isEmpty() ? "nothing refused" : String.join("; ", result.refused()),
                 waits.longest() / 1e6,
                 "all, p50 " + waits.quantile(0.5) / 1000 + " µs");
+        Figures.row("trim of a million rows", "ms", Better.LESS).ours(Spread.exactly(took / 1e6));
+        Figures.row("the longest insert beside the trim", "ms", Better.LESS)
+                .ours(Spread.exactly(waits.longest() / 1e6));
         harness.emptyLog();
     }
 }

@@ -1,6 +1,9 @@
 package io.forgeloom.bench;
 
 import io.forgeloom.bench.ChangeLogHarness.Way;
+import io.forgeloom.bench.report.Better;
+import io.forgeloom.bench.report.Figures;
+import io.forgeloom.bench.report.Spread;
 import io.forgeloom.changelog.Batch;
 import io.forgeloom.changelog.ChangeFollower;
 import io.forgeloom.changelog.FollowOptions;
@@ -28,6 +31,12 @@ final class ChangeWrites {
     private static final Duration TURN = Duration.ofMillis(200);
     private static final Duration WRITERS_TURN = Duration.ofSeconds(1);
 
+    private static final String WRITING = "16 writers that insert";
+
+    /** What we want, by rows of the report. */
+    private static final Map<String, Double> BOUNDS = Map.of(
+            "UPDATE of 100,000 rows, without changed_cols", 2.2, WRITING, 0.75, WRITING + ", with a follower", 0.65);
+
     private final ChangeLogHarness harness;
 
     ChangeWrites(ChangeLogHarness harness) {
@@ -47,7 +56,7 @@ final class ChangeWrites {
                 harness.table(way, ROWS);
                 sessions.put(way, harness.server.connect());
             }
-            compare(Way.class, "ms", "time ÷ untracked", 1e-6, way -> {
+            compare("UPDATE of 100,000 rows", Way.class, "ms", "time ÷ untracked", 1e-6, way -> {
                 harness.execute("VACUUM " + way.table());
                 harness.emptyLog();
                 try (Statement statement =
@@ -73,7 +82,7 @@ final class ChangeWrites {
                 harness.table(way, 10_000);
                 sessions.put(way, harness.server.connect());
             }
-            compare(Way.class, "µs", "time ÷ untracked", 1e-3, way -> {
+            compare("UPDATE of one row", Way.class, "µs", "time ÷ untracked", 1e-3, way -> {
                 try (PreparedStatement update = Objects.requireNonNull(sessions.get(way))
                         .prepareStatement("UPDATE " + way.table() + " SET amount = amount + 1 WHERE id = ?")) {
                     long begun = System.nanoTime();
@@ -117,7 +126,7 @@ final class ChangeWrites {
         }
         AtomicLong ids = new AtomicLong(10);
         AtomicLong followed = new AtomicLong();
-        compare(Writing.class, "transactions/s", "throughput ÷ untracked", 1, writing -> {
+        compare(WRITING, Writing.class, "transactions/s", "throughput ÷ untracked", 1, writing -> {
             harness.emptyLog();
             if (writing != Writing.WITH_FOLLOWER) {
                 return insert(writing.way, ids);
@@ -170,7 +179,8 @@ final class ChangeWrites {
     }
 
     /** Rounds in a random order until the time is over, the first two to warm up; prints the medians and their ratios. */
-    private <W extends Enum<W>> void compare(Class<W> type, String unit, String ratio, double scale, Turn<W> turn)
+    private <W extends Enum<W>> void compare(
+            String what, Class<W> type, String unit, String ratio, double scale, Turn<W> turn)
             throws SQLException, InterruptedException {
         Map<W, List<Double>> values = new EnumMap<>(type);
         Map<W, Quotients> quotients = new EnumMap<>(type);
@@ -205,6 +215,39 @@ final class ChangeWrites {
                     unit,
                     ratio,
                     quotients.get(way));
+            record(
+                    what,
+                    way.name(),
+                    unit,
+                    Spread.of(Objects.requireNonNull(values.get(way))).times(scale),
+                    Objects.requireNonNull(quotients.get(way)).spread());
+        }
+    }
+
+    /** Untracked is the floor, NOTIFY for each row the peer; without columns, or with a follower, ours has a row of its own. */
+    private static void record(String what, String way, String unit, Spread value, Spread quotient) {
+        Better better = what.equals(WRITING) ? Better.MORE : Better.LESS;
+        String row = switch (way) {
+            case "WITHOUT_COLUMNS" -> what + ", without changed_cols";
+            case "WITH_FOLLOWER" -> what + ", with a follower";
+            default -> what;
+        };
+        Figures.Row absolute = Figures.row(row, unit, better);
+        Figures.Row relative = Figures.row(
+                row, better == Better.MORE ? "× the throughput of untracked" : "× the time of untracked", better);
+        switch (way) {
+            case "UNTRACKED" -> {
+                absolute.floor("untracked", value);
+                relative.floor("untracked", quotient);
+            }
+            case "ROW_NOTIFY" -> {
+                absolute.peer("NOTIFY for each row", value);
+                relative.peer("NOTIFY for each row", quotient);
+            }
+            default -> {
+                absolute.ours(value);
+                relative.ours(quotient, BOUNDS.getOrDefault(row, Double.NaN));
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 package io.forgeloom.bench;
 
+import io.forgeloom.bench.report.Better;
+import io.forgeloom.bench.report.Figures;
+import io.forgeloom.bench.report.Spread;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -65,28 +68,59 @@ public final class FairnessHarness {
             }
         }
         printTable();
+        for (Column column : Column.values()) {
+            Figures.Row row = Figures.row(column.row, column.unit, column.better);
+            figures.forEach((pool, rounds) ->
+                    row.named(pool, Spread.of(rounds.stream().map(column.value).toList())));
+        }
     }
 
     /** The columns of the table. */
     private enum Column {
-        THROUGHPUT("ops/s", "%.0f", FairnessRun.Figures::opsPerSecond),
-        CPU("CPU µs/op", "%.1f", FairnessRun.Figures::cpuMicrosPerOp),
-        LEAST("ops of the least", "%.0f", f -> (double) f.leastOps()),
-        MOST("of the most", "%.0f", f -> (double) f.mostOps()),
-        P50("wait p50 ms", "%.3f", FairnessRun.Figures::p50Millis),
-        P99("p99 ms", "%.1f", FairnessRun.Figures::p99Millis),
-        LONGEST("longest ms", "%.1f", FairnessRun.Figures::longestMillis),
-        OF_IDEAL("÷ ideal", "%.2f", FairnessRun.Figures::longestOfIdeal),
-        REFUSED("refused", "%.0f", f -> (double) f.refused());
+        THROUGHPUT("ops/s", "%.0f", FairnessRun.Figures::opsPerSecond, "throughput", "operations/s", Better.MORE),
+        CPU("CPU µs/op", "%.1f", FairnessRun.Figures::cpuMicrosPerOp, "CPU of an operation", "µs", Better.LESS),
+        LEAST(
+                "ops of the least",
+                "%.0f",
+                f -> (double) f.leastOps(),
+                "operations of one thread, least",
+                "operations",
+                Better.MORE),
+        MOST(
+                "of the most",
+                "%.0f",
+                f -> (double) f.mostOps(),
+                "operations of one thread, most",
+                "operations",
+                Better.NEITHER),
+        P50("wait p50 ms", "%.3f", FairnessRun.Figures::p50Millis, "wait, p50", "ms", Better.LESS),
+        P99("p99 ms", "%.1f", FairnessRun.Figures::p99Millis, "wait, p99", "ms", Better.LESS),
+        LONGEST("longest ms", "%.1f", FairnessRun.Figures::longestMillis, "longest wait", "ms", Better.LESS),
+        IDEAL("ideal ms", "%.1f", FairnessRun.Figures::idealMillis, "ideal wait", "ms", Better.NEITHER),
+        OF_IDEAL("÷ ideal", "%.2f", FairnessRun.Figures::longestOfIdeal, "longest wait ÷ ideal", "×", Better.LESS),
+        REFUSED("refused", "%.0f", f -> (double) f.refused(), "refused", "callers", Better.LESS);
 
         private final String title;
         private final String format;
         private final Function<FairnessRun.Figures, Double> value;
+        private final String row;
+        private final String unit;
+        private final Better better;
 
-        Column(String title, String format, Function<FairnessRun.Figures, Double> value) {
+        /** What is printed, and below it the row of the report. */
+        Column(
+                String title,
+                String format,
+                Function<FairnessRun.Figures, Double> value,
+                String row,
+                String unit,
+                Better better) {
             this.title = title;
             this.format = format;
             this.value = value;
+            this.row = row;
+            this.unit = unit;
+            this.better = better;
         }
 
         private String text(double number) {

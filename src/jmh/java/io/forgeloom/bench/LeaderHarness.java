@@ -1,5 +1,8 @@
 package io.forgeloom.bench;
 
+import io.forgeloom.bench.report.Better;
+import io.forgeloom.bench.report.Figures;
+import io.forgeloom.bench.report.Spread;
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.leader.NodeLog.Cell;
@@ -283,6 +286,15 @@ public final class LeaderHarness {
                 bound,
                 kept ? "" : " (missed)",
                 Math.max(0, overlap) / 1e6));
+        record(row.title + ", p50", median, row.median);
+        record(row.title + ", p99", tail, row == Row.RESIGN ? RESIGN_P99 : 0);
+        record(row.title + ", longest", longest, row.longest);
+        Figures.row(row.title + ", two leaders at once", "ms, overlap", Better.LESS)
+                .ours(Spread.exactly(Math.max(0, overlap) / 1e6), 0);
+    }
+
+    private static void record(String name, double millis, long bound) {
+        Figures.row(name, "ms", Better.LESS).ours(Spread.exactly(millis), bound == 0 ? Double.NaN : bound);
     }
 
     private static double quantile(long[] sorted, double quantile) {
@@ -306,6 +318,10 @@ public final class LeaderHarness {
                 kept ? "" : " (missed)",
                 five,
                 without));
+        String unit = "statements/s";
+        Figures.row("at rest, one role", unit, Better.LESS).ours(Spread.exactly(one), STATEMENTS);
+        Figures.row("at rest, five roles", unit, Better.LESS).ours(Spread.exactly(five));
+        Figures.row("at rest, pools and buses beside them", unit, Better.LESS).ours(Spread.exactly(without));
     }
 
     private double statements(String option) throws InterruptedException, SQLException {

@@ -1,5 +1,8 @@
 package io.forgeloom.bench;
 
+import io.forgeloom.bench.report.Better;
+import io.forgeloom.bench.report.Figures;
+import io.forgeloom.bench.report.Spread;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -154,6 +157,24 @@ public final class NotifyLatencyBenchmark {
         print("bare loop", floor);
         System.out.println("  forgeloom ÷ bare, p50 of a turn: " + medians);
         System.out.println("  forgeloom ÷ bare, p99 of a turn: " + tails + System.lineSeparator());
+        record(name + ", p50", 0.5, ours, floor);
+        record(name + ", p99", 0.99, ours, floor);
+        Figures.row(name + ", p50 of a turn", "× that of the bare loop", Better.LESS)
+                .ours(medians.spread())
+                .peer("bare loop", Spread.exactly(1));
+        Figures.row(name + ", p99 of a turn", "× that of the bare loop", Better.LESS)
+                .ours(tails.spread())
+                .peer("bare loop", Spread.exactly(1));
+    }
+
+    private static void record(String name, double quantile, List<long[]> ours, List<long[]> bare) {
+        Figures.row(name, "µs", Better.LESS)
+                .ours(Spread.exactly(quantile(flat(ours), quantile) / 1_000))
+                .peer("bare loop", Spread.exactly(quantile(flat(bare), quantile) / 1_000));
+    }
+
+    private static long[] flat(List<long[]> turns) {
+        return turns.stream().flatMapToLong(Arrays::stream).toArray();
     }
 
     private static long[] run(Turn turn, Side side) throws SQLException, InterruptedException {
@@ -162,7 +183,7 @@ public final class NotifyLatencyBenchmark {
     }
 
     private static void print(String name, List<long[]> turns) {
-        long[] all = turns.stream().flatMapToLong(Arrays::stream).toArray();
+        long[] all = flat(turns);
         ToDoubleFunction<Double> micros = quantile -> quantile(all, quantile) / 1_000;
         System.out.printf(
                 Locale.ROOT,

@@ -1,5 +1,8 @@
 package io.forgeloom.bench;
 
+import io.forgeloom.bench.report.Better;
+import io.forgeloom.bench.report.Figures;
+import io.forgeloom.bench.report.Spread;
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.notify.Closed;
@@ -15,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -38,6 +42,10 @@ public final class NotifyWritersBenchmark {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final int WARMUP_ROUNDS = 3;
     private static final String CHANNEL = "rows";
+
+    private static final String NOTIFY = "NOTIFY in the transaction";
+    private static final String WITHOUT = "no notification";
+    private static final String OF_WITHOUT = "× the throughput without";
 
     /** Without a time: many become one. */
     private static final String WAKE_UP = "rows";
@@ -109,6 +117,30 @@ public final class NotifyWritersBenchmark {
         System.out.println("NOTIFY in the transaction ÷ none, throughput of a round: " + inTransaction);
         System.out.println(
                 "lagged: " + lagged + ", wake-ups dropped: " + bus.stats().dropped());
+        record(throughput, delivery);
+        Figures.row("throughput, other payloads", OF_WITHOUT, Better.MORE)
+                .ours(soon.spread())
+                .peer(NOTIFY, inTransaction.spread())
+                .floor(WITHOUT, Spread.exactly(1));
+        Figures.row("throughput, one wake-up", OF_WITHOUT, Better.MORE)
+                .ours(same.spread())
+                .floor(WITHOUT, Spread.exactly(1));
+    }
+
+    private static void record(Map<Way, List<Double>> throughput, Map<Way, Waits> delivery) {
+        Figures.row("transactions, other payloads", "transactions/s", Better.MORE)
+                .ours(Spread.of(throughput.getOrDefault(Way.PUBLISH_SOON, List.of())))
+                .peer(NOTIFY, Spread.of(throughput.getOrDefault(Way.NOTIFY_IN_TRANSACTION, List.of())))
+                .floor(WITHOUT, Spread.of(throughput.getOrDefault(Way.NONE, List.of())));
+        Waits soon = delivery.getOrDefault(Way.PUBLISH_SOON, new Waits());
+        Waits inTransaction = delivery.getOrDefault(Way.NOTIFY_IN_TRANSACTION, new Waits());
+        Map<String, Double> quantiles = new LinkedHashMap<>();
+        quantiles.put("p50", 0.5);
+        quantiles.put("p99", 0.99);
+        quantiles.put("longest", 1.0);
+        quantiles.forEach((name, quantile) -> Figures.row("delivery, " + name, "ms", Better.LESS)
+                .ours(Spread.exactly(soon.quantile(quantile) / 1e6))
+                .peer(NOTIFY, Spread.exactly(inTransaction.quantile(quantile) / 1e6)));
     }
 
     private static void print(Way way, List<Double> throughput, Waits delivery) {

@@ -1,5 +1,8 @@
 package io.forgeloom.bench;
 
+import io.forgeloom.bench.report.Better;
+import io.forgeloom.bench.report.Figures;
+import io.forgeloom.bench.report.Spread;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -88,6 +91,12 @@ public final class PairedHarness {
                 peer,
                 Quotients.median(others) / 1_000,
                 quotients);
+        Figures.row(name, "µs", Better.LESS)
+                .ours(Spread.quartiles(owns).times(1e-3))
+                .named(peer, Spread.quartiles(others).times(1e-3));
+        Figures.row(name + ", speed", "× that of the peer", Better.MORE)
+                .ours(quotients.spread())
+                .named(peer, Spread.exactly(1));
     }
 
     /** Nanoseconds an operation. */

@@ -1,5 +1,6 @@
 package io.forgeloom.bench;
 
+import io.forgeloom.bench.report.Spread;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -17,9 +18,14 @@ final class Quotients {
         all.add(quotient);
     }
 
-    /** The median, and between what two thirds of all medians of samples drawn anew lie, and 95 of 100. */
-    @Override
-    public String toString() {
+    /** The median, and between what 95 of 100 medians of samples drawn anew lie. */
+    Spread spread() {
+        List<Double> medians = medians();
+        return new Spread(median(all), medians.get(SAMPLES / 40), medians.get(SAMPLES * 39 / 40));
+    }
+
+    /** Of samples drawn anew, in order. */
+    private List<Double> medians() {
         List<Double> medians = new ArrayList<>();
         for (int i = 0; i < SAMPLES; i++) {
             List<Double> sample = new ArrayList<>(all.size());
@@ -29,6 +35,13 @@ final class Quotients {
             medians.add(median(sample));
         }
         Collections.sort(medians);
+        return medians;
+    }
+
+    /** The median, and between what two thirds of all medians of samples drawn anew lie, and 95 of 100. */
+    @Override
+    public String toString() {
+        List<Double> medians = medians();
         return String.format(
                 Locale.ROOT,
                 "%.3f (two thirds %.3f..%.3f, 95 %% %.3f..%.3f), %d pairs",

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the log and waits for more. While nothing comes it sleeps, and a writer's commit wakes it over the bus; where that
- * does not work it looks by itself, every {@link FollowOptions#pollInterval()} at least. It has no thread of its own and
+ * does not work it looks by itself, every {@link FollowOptions#pollInterval()} at least. While rows come it looks every five
+ * milliseconds at most, for all that have come. It has no thread of its own and
  * holds no connection between two looks.
  *
  * <p>One thread at a time; {@link #close()} and {@link #position()} are for any thread.

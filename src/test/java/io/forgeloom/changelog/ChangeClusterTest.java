@@ -30,6 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A position after a crash, and on another history. */
+@Tag("slow")
 @NeedsCluster
 @Timeout(120)
 class ChangeClusterTest {

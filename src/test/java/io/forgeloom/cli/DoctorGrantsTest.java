@@ -22,10 +22,12 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** "The owner migrates, the application writes": what {@code forge doctor --grants} prints is enough, and not too much. */
+@Tag("slow")
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
 class DoctorGrantsTest {

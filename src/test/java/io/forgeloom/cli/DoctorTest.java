@@ -15,11 +15,13 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import picocli.CommandLine.Help.Ansi;
 
 /** The doctor and one server that is sound, dead or hung. */
+@Tag("slow")
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
 class DoctorTest {

@@ -14,12 +14,14 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.postgresql.PGConnection;
 
 /** Connections that nobody can close any more come back to the pool, rolled back. */
+@Tag("slow")
 @Timeout(60)
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)

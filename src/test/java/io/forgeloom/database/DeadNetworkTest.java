@@ -22,6 +22,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -33,6 +34,7 @@ import org.postgresql.PGConnection;
  * a link and in a database of its own: what they do is to wait for the seconds that a silence takes. (The class must not say
  * it for them: other classes would run beside it.)
  */
+@Tag("slow")
 @Timeout(60)
 @WithDatabase
 @ExtendWith(ThreadLeaks.class)

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** A cancel request travels by itself and may arrive late: it must not hit whoever has the session then. */
+@Tag("slow")
 @Timeout(300)
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)

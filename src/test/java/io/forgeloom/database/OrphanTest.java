@@ -27,6 +27,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Interrupts of virtual threads in queries: the JDK closes their sockets, and the server would run on. */
+@Tag("slow")
 @Timeout(300)
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)

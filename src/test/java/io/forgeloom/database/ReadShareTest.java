@@ -27,11 +27,13 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** A lag storm: no replica may serve reads, and the primary gives them as many connections as it is told to. */
+@Tag("slow")
 @Timeout(60)
 @NeedsCluster
 @ExtendWith(ThreadLeaks.class)

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.Timeout;
 import org.postgresql.PGConnection;
 
 /** That nothing of one user reaches the next, what it costs, and that other pools show that these tests can fail. */
+@Tag("slow")
 @Timeout(120)
 @WithDatabase
 class SessionHandoverTest {

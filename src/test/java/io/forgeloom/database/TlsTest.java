@@ -36,6 +36,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -45,6 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Sessions over TLS: who is trusted, who is refused and what is said about it, and that deadlines and aborts reach through
  * TLS, whose own closing may wait for the other side.
  */
+@Tag("slow")
 @NeedsCluster
 @Timeout(60)
 @ExtendWith(ThreadLeaks.class)

@@ -26,11 +26,13 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Sessions that die with a lock: nobody believes to hold what another has, and the lock is free again soon. */
+@Tag("slow")
 @Timeout(60)
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)

@@ -17,12 +17,14 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import jdk.jfr.consumer.RecordingStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** Processes that are frozen and killed, and a database that is away. */
+@Tag("slow")
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
 class NodeFaultTest {

@@ -20,12 +20,14 @@ import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** What a node says of itself, and what is seen of it. */
+@Tag("slow")
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
 class NodeRegistryTest {

@@ -19,9 +19,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The bus under a stream that does not pause. */
+@Tag("slow")
 @WithDatabase(expectNoConnections = true)
 class NotifyBusLoadTest {
 
