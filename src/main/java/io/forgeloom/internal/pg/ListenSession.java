@@ -12,8 +12,8 @@ import org.postgresql.PGNotification;
  */
 public final class ListenSession {
 
-    /** What the log of slow statements calls a wait that had more to hand on than half a second's worth. */
-    private static final String WAIT = "(waiting for notifications)";
+    /** What the log of slow statements says where that took its time; the wait itself is none. */
+    private static final String HAND_ON = "(handing on notifications)";
 
     /** Takes a notification; called by the thread that waits, in the order of the server. */
     @FunctionalInterface
@@ -42,9 +42,11 @@ public final class ListenSession {
     public int await(Duration limit, Sink sink) throws SQLException {
         owner.requireOpen();
         // Refuses where the server is not the primary any more, which a stream that never pauses would not tell.
-        long start = owner.executing();
+        owner.executing();
+        long arrived = 0;
         try {
             PGNotification[] notifications = session.awaitNotifications(limit);
+            arrived = System.nanoTime();
             for (PGNotification notification : notifications) {
                 sink.accept(notification.getName(), notification.getParameter(), notification.getPID());
             }
@@ -52,7 +54,7 @@ public final class ListenSession {
         } catch (SQLException e) {
             throw owner.failed(e);
         } finally {
-            owner.executed(start, WAIT);
+            owner.executed(arrived == 0 ? System.nanoTime() : arrived, HAND_ON);
         }
     }
 
