@@ -26,6 +26,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What a start takes, and what a runtime at rest costs the server and the machine. */
@@ -156,6 +157,7 @@ class ForgeCostTest {
     /** Of a process that has been there for a while: a fresh one compiles for minutes what it does a few times a second. */
     @Test
     @Tag("long")
+    @Timeout(300)
     void processAtRestCostsLittle() throws Exception {
         long seconds = 45;
         try (TestProcess process = TestProcess.start(ForgeProgram.class, server.url(), Long.toString(seconds))) {
