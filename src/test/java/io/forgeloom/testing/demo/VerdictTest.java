@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.function.UnaryOperator;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
@@ -30,6 +30,45 @@ class VerdictTest {
     private static final RuntimeFindings RUNTIME = new RuntimeFindings(200, true, 100, 7, 1, 30, 0);
 
     private static final ReadFindings READS = reads(0, 0, 0, List.of(KILL), CLOSED, 0);
+
+    /** A sound run but for the ids, of which a case changes what it is about. */
+    private static final class Run {
+
+        private Reconciliation.Result ids;
+        private Bank.Audit money = MONEY;
+        private Findings.Settled settled = SETTLED;
+        private int lateClients;
+        private long sessionsLeft;
+        private PoolStats pool = CLOSED;
+        private boolean killed = true;
+        private boolean recovered = true;
+        private ReadFindings reads = READS;
+        private BusFindings bus = BUS;
+        private LeaderFindings leader = LEADER;
+        private ChangeFindings changes = CHANGES;
+        private RuntimeFindings runtime = RUNTIME;
+
+        Run(Reconciliation.Result ids) {
+            this.ids = ids;
+        }
+
+        Findings findings() {
+            return new Findings(
+                    ids,
+                    money,
+                    settled,
+                    lateClients,
+                    sessionsLeft,
+                    pool,
+                    killed,
+                    recovered,
+                    reads,
+                    bus,
+                    leader,
+                    changes,
+                    runtime);
+        }
+    }
 
     /** Two clients: committed, not committed, unknown, each. */
     private final List<Journal> journals = List.of(
@@ -76,99 +115,33 @@ class VerdictTest {
         String rule = "every client ended by itself, with no transaction open";
         Reconciliation open = new Reconciliation(List.of(journal(0, Fate.COMMITTED, Fate.OPEN)));
         open.found(id(0, 0));
-        assertBroken(
-                rule,
-                Verdict.of(new Findings(
-                        open.result(),
-                        MONEY,
-                        SETTLED,
-                        0,
-                        0,
-                        CLOSED,
-                        true,
-                        true,
-                        READS,
-                        BUS,
-                        LEADER,
-                        CHANGES,
-                        RUNTIME)));
-        assertBroken(
-                rule,
-                changed(sound -> new Findings(
-                        sound.ids(), MONEY, SETTLED, 1, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES, RUNTIME)));
+        assertBroken(rule, changed(run -> run.ids = open.result()));
+        assertBroken(rule, changed(run -> run.lateClients = 1));
     }
 
     @Test
     void moneyThatAppearsOrVanishesIsBroken() {
         for (Bank.Audit audit : List.of(
                 new Bank.Audit(Bank.Audit.EXPECTED_TOTAL - 1, 0), new Bank.Audit(Bank.Audit.EXPECTED_TOTAL, 2))) {
-            assertBroken(
-                    "no money appeared or vanished",
-                    changed(sound -> new Findings(
-                            sound.ids(),
-                            audit,
-                            SETTLED,
-                            0,
-                            0,
-                            CLOSED,
-                            true,
-                            true,
-                            READS,
-                            BUS,
-                            LEADER,
-                            CHANGES,
-                            RUNTIME)));
+            assertBroken("no money appeared or vanished", changed(run -> run.money = audit));
         }
     }
 
     @Test
     void connectionLeftOnTheServerOrInThePoolIsBroken() {
         String rule = "no connection leaked";
-        assertBroken(
-                rule,
-                changed(sound -> new Findings(
-                        sound.ids(), MONEY, SETTLED, 0, 1, CLOSED, true, true, READS, BUS, LEADER, CHANGES, RUNTIME)));
+        assertBroken(rule, changed(run -> run.sessionsLeft = 1));
         for (PoolStats left : List.of(
                 new PoolStats("primary", 20, 1, 0, 0, 0, 0, 0, 40, 40, 0, List.of()),
                 new PoolStats("primary", 20, 0, 0, 0, 0, 0, 0, 41, 40, 0, List.of()))) {
-            assertBroken(
-                    rule,
-                    changed(sound -> new Findings(
-                            sound.ids(),
-                            MONEY,
-                            SETTLED,
-                            0,
-                            0,
-                            left,
-                            true,
-                            true,
-                            READS,
-                            BUS,
-                            LEADER,
-                            CHANGES,
-                            RUNTIME)));
+            assertBroken(rule, changed(run -> run.pool = left));
         }
     }
 
     @Test
     void outcomeByTransactionIdThatDisagreesOrIsMissingIsBroken() {
         for (Findings.Settled settled : List.of(new Findings.Settled(1, 0, 0, 1), new Findings.Settled(0, 0, 1, 0))) {
-            assertBroken(
-                    "the outcome by transaction id agrees with the rows",
-                    changed(sound -> new Findings(
-                            sound.ids(),
-                            MONEY,
-                            settled,
-                            0,
-                            0,
-                            CLOSED,
-                            true,
-                            true,
-                            READS,
-                            BUS,
-                            LEADER,
-                            CHANGES,
-                            RUNTIME)));
+            assertBroken("the outcome by transaction id agrees with the rows", changed(run -> run.settled = settled));
         }
     }
 
@@ -176,29 +149,18 @@ class VerdictTest {
     void killWithoutRecoveryIsBroken() {
         assertBroken(
                 "the pool recovered from the kill: transactions committed after it",
-                changed(sound -> new Findings(
-                        sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, false, READS, BUS, LEADER, CHANGES, RUNTIME)));
+                changed(run -> run.recovered = false));
     }
 
     @Test
     void runThatCommittedNothingProvesNothing() {
         Reconciliation.Result nothing = new Reconciliation(List.of()).result();
-        assertBroken(
-                "there were transactions that committed",
-                Verdict.of(new Findings(
-                        nothing,
-                        MONEY,
-                        SETTLED,
-                        0,
-                        0,
-                        CLOSED,
-                        false,
-                        false,
-                        READS,
-                        BUS,
-                        LEADER,
-                        CHANGES,
-                        RuntimeFindings.NONE)));
+        assertBroken("there were transactions that committed", changed(run -> {
+            run.ids = nothing;
+            run.killed = false;
+            run.recovered = false;
+            run.runtime = RuntimeFindings.NONE;
+        }));
     }
 
     @Test
@@ -255,22 +217,7 @@ class VerdictTest {
                 new BusFindings(100, 250, 8, 40, 1, 0, 3),
                 new BusFindings(100, 250, 8, 40, 0, 1, 3),
                 new BusFindings(100, 0, 8, 40, 0, 0, 3))) {
-            assertBroken(
-                    rule,
-                    changed(sound -> new Findings(
-                            sound.ids(),
-                            MONEY,
-                            SETTLED,
-                            0,
-                            0,
-                            CLOSED,
-                            true,
-                            true,
-                            READS,
-                            bus,
-                            LEADER,
-                            CHANGES,
-                            RUNTIME)));
+            assertBroken(rule, changed(run -> run.bus = bus));
         }
     }
 
@@ -306,22 +253,7 @@ class VerdictTest {
                 new ChangeFindings(100, 1000, 0, 0, false),
                 new ChangeFindings(100, 0, 0, 0, true),
                 ChangeFindings.LATE)) {
-            assertBroken(
-                    rule,
-                    changed(sound -> new Findings(
-                            sound.ids(),
-                            MONEY,
-                            SETTLED,
-                            0,
-                            0,
-                            CLOSED,
-                            true,
-                            true,
-                            READS,
-                            BUS,
-                            LEADER,
-                            changes,
-                            RUNTIME)));
+            assertBroken(rule, changed(run -> run.changes = changes));
         }
     }
 
@@ -334,22 +266,7 @@ class VerdictTest {
                 new RuntimeFindings(200, true, 100, 100, 1, 30, 0),
                 new RuntimeFindings(200, true, 100, 7, 1, 30, 1),
                 new RuntimeFindings(200, true, 100, 7, 1, -1, 0))) {
-            assertBroken(
-                    rule,
-                    changed(sound -> new Findings(
-                            sound.ids(),
-                            MONEY,
-                            SETTLED,
-                            0,
-                            0,
-                            CLOSED,
-                            true,
-                            true,
-                            READS,
-                            BUS,
-                            LEADER,
-                            CHANGES,
-                            runtime)));
+            assertBroken(rule, changed(run -> run.runtime = runtime));
         }
     }
 
@@ -377,8 +294,7 @@ class VerdictTest {
     }
 
     private Verdict led(LeaderFindings leader) {
-        return changed(sound -> new Findings(
-                sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, leader, CHANGES, RUNTIME));
+        return changed(run -> run.leader = leader);
     }
 
     @Test
@@ -405,13 +321,14 @@ class VerdictTest {
         return Verdict.of(findings(found));
     }
 
-    private Verdict changed(UnaryOperator<Findings> change) {
-        return Verdict.of(change.apply(findings(rows)));
+    private Verdict changed(Consumer<Run> change) {
+        Run run = new Run(reconcile(rows));
+        change.accept(run);
+        return Verdict.of(run.findings());
     }
 
     private Verdict changed(ReadFindings reads) {
-        return changed(sound -> new Findings(
-                sound.ids(), MONEY, SETTLED, 0, 0, CLOSED, true, true, reads, BUS, LEADER, CHANGES, RUNTIME));
+        return changed(run -> run.reads = reads);
     }
 
     private static Fault.Result fault(long failed, long outNanos, long backNanos, long readsAfter) {
@@ -426,8 +343,7 @@ class VerdictTest {
     }
 
     private Findings findings(List<Long> found) {
-        return new Findings(
-                reconcile(found), MONEY, SETTLED, 0, 0, CLOSED, true, true, READS, BUS, LEADER, CHANGES, RUNTIME);
+        return new Run(reconcile(found)).findings();
     }
 
     private Reconciliation.Result reconcile(List<Long> found) {
