@@ -4,12 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.forgeloom.internal.pg.ListenSession;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.WithDatabase;
 import java.sql.PreparedStatement;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
@@ -74,6 +78,48 @@ class SlowStatementTest {
         assertTrue(line.contains("SELECT pg_sleep(?), 'parameter ' || ?"), line);
         assertTrue(line.matches("primary: slow statement, \\d+ ms: .*"), line);
         assertFalse(line.contains("s3cret"), line);
+    }
+
+    /** Waits on a session that listens, for longer than the threshold; taking what then comes needs {@code busy}. */
+    private void listen(TestDatabase server, Duration busy) throws Exception {
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+                Database db = Database.open(DatabaseConfig.builder(server.url())
+                        .slowStatementThreshold(Duration.ofMillis(200))
+                        .build())) {
+            db.withConnection(c -> {
+                ListenSession session = c.unwrap(ListenSession.class);
+                session.send("LISTEN heard");
+                Future<?> notifying = threads.submit(() -> {
+                    server.execute("SELECT pg_sleep(0.3); NOTIFY heard");
+                    return null;
+                });
+                // The time of both is under test.
+                assertEquals(1, session.await(Duration.ofSeconds(10), (channel, payload, pid) -> spend(busy)));
+                return notifying.get();
+            });
+        }
+    }
+
+    private static void spend(Duration time) {
+        try {
+            Thread.sleep(time);
+        } catch (InterruptedException e) {
+            throw new AssertionError("nobody interrupts", e);
+        }
+    }
+
+    @Test
+    void waitingForNotificationsIsNotSlow(TestDatabase server) throws Exception {
+        listen(server, Duration.ZERO);
+        assertTrue(logged.isEmpty(), logged.toString());
+    }
+
+    @Test
+    void handingOnNotificationsForLongIsLogged(TestDatabase server) throws Exception {
+        listen(server, Duration.ofMillis(250));
+        assertEquals(1, logged.size(), logged.toString());
+        String line = logged.get(0);
+        assertTrue(line.matches("primary: slow statement, \\d+ ms: \\(handing on notifications\\)"), line);
     }
 
     @Test
