@@ -154,6 +154,7 @@ class ForgeStartTest {
                     ? Thread.ofPlatform().name("starter").start(start)
                     : Thread.ofVirtual().name("starter").start(start);
             assertTrue(begun.await(10, TimeUnit.SECONDS));
+            // The random moment itself, which stands for no signal.
             Thread.sleep(Duration.ofNanos(random.nextLong(5_000_000)));
             thread.interrupt();
             ended += start.get(20, TimeUnit.SECONDS) ? 1 : 0;

@@ -141,6 +141,7 @@ class ChangeClusterTest {
     }
 
     private static void crash(int times) throws Exception {
+        AtomicBoolean up = new AtomicBoolean(true);
         AtomicBoolean stop = new AtomicBoolean();
         AtomicInteger committed = new AtomicInteger();
         try (PostgresCluster cluster = PostgresCluster.builder().start();
@@ -153,19 +154,21 @@ class ChangeClusterTest {
                 List<Future<?>> all = new ArrayList<>();
                 for (int i = 0; i < 4; i++) {
                     Random random = new Random();
-                    all.add(threads.submit(() -> write(fixture, random, stop, committed)));
+                    all.add(threads.submit(() -> write(fixture, random, up, stop, committed)));
                 }
                 all.add(threads.submit(() -> follow(seam, stop)));
                 try {
                     for (int i = 0; i < times; i++) {
                         int before = committed.get();
                         Await.until("writes", Duration.ofSeconds(30), () -> committed.get() > before + 40);
+                        up.set(false);
                         if (i % 3 == 0) {
                             cluster.primary().stop();
                         } else {
                             cluster.primary().sigkill();
                         }
                         cluster.primary().start();
+                        up.set(true);
                     }
                 } finally {
                     stop.set(true);
@@ -182,7 +185,8 @@ class ChangeClusterTest {
     }
 
     /** One in three is rolled back. Whether a commit that failed was one, the table says. */
-    private static boolean write(ChangeLogFixture fixture, Random random, AtomicBoolean stop, AtomicInteger committed)
+    private static boolean write(
+            ChangeLogFixture fixture, Random random, AtomicBoolean up, AtomicBoolean stop, AtomicInteger committed)
             throws InterruptedException {
         while (!stop.get()) {
             int id = random.nextInt(50);
@@ -195,8 +199,7 @@ class ChangeClusterTest {
                 fixture.execute("BEGIN", write, random.nextInt(3) == 0 ? "ROLLBACK" : "COMMIT");
                 committed.incrementAndGet();
             } catch (SQLException e) {
-                // The server is down.
-                Thread.sleep(20);
+                Await.until("the server", Duration.ofSeconds(30), () -> up.get() || stop.get());
             }
         }
         return true;
@@ -207,8 +210,7 @@ class ChangeClusterTest {
             try {
                 ChangeSeamTest.apply(seam, 10);
             } catch (DatabaseException | AcquireException e) {
-                // The server is down.
-                Thread.sleep(20);
+                // The server is down, and the pool waits for it.
             }
         }
         return true;
