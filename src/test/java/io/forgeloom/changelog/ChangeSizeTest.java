@@ -8,8 +8,10 @@ import io.forgeloom.testing.WithDatabase;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * The log under a retention while an old snapshot is held open, which keeps dead rows from being removed anywhere in the
@@ -23,6 +25,7 @@ class ChangeSizeTest {
     private static final int BATCH = 500;
 
     @Test
+    @Timeout(value = 20, unit = TimeUnit.MINUTES)
     void aTransactionThatIsHeldOpenDoesNotMakeTheLogGrow(TestDatabase server) throws Exception {
         long limit =
                 Duration.ofMinutes(Long.getLong("forgeloom.test.minutes", 10)).toNanos();

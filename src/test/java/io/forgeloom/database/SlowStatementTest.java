@@ -84,13 +84,13 @@ class SlowStatementTest {
     private void listen(TestDatabase server, Duration busy) throws Exception {
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
                 Database db = Database.open(DatabaseConfig.builder(server.url())
-                        .slowStatementThreshold(Duration.ofMillis(200))
+                        .slowStatementThreshold(Duration.ofMillis(300))
                         .build())) {
             db.withConnection(c -> {
                 ListenSession session = c.unwrap(ListenSession.class);
                 session.send("LISTEN heard");
                 Future<?> notifying = threads.submit(() -> {
-                    server.execute("SELECT pg_sleep(0.3); NOTIFY heard");
+                    server.execute("SELECT pg_sleep(0.5); NOTIFY heard");
                     return null;
                 });
                 // The time of both is under test.
@@ -116,7 +116,7 @@ class SlowStatementTest {
 
     @Test
     void handingOnNotificationsForLongIsLogged(TestDatabase server) throws Exception {
-        listen(server, Duration.ofMillis(250));
+        listen(server, Duration.ofMillis(400));
         assertEquals(1, logged.size(), logged.toString());
         String line = logged.get(0);
         assertTrue(line.matches("primary: slow statement, \\d+ ms: \\(handing on notifications\\)"), line);
