@@ -88,7 +88,7 @@ class PoolSoakTest {
 
     @Test
     @Tag("long")
-    @Timeout(480)
+    @Timeout(1_800)
     void nothingIsLostOrLeftBehindInMinutesOfFaults(TestDatabase server) throws Exception {
         soak(server, System.nanoTime(), "PT5M");
     }
