@@ -112,8 +112,8 @@ class ChangeTrimHistoryTest {
                     history.lookWithin(grace);
                     history.lookBack();
                     history.lookWithin(grace);
-                    // Rows that are older than what is kept, and seen by nobody yet: a part of the grace, which is the time
-                    // under test, for one who would take them. To wait for a compaction might take all of it.
+                    // Rows that are older than what is kept, and seen by nobody yet: for one who would take them, a
+                    // part of the grace, which is under test. To wait for a compaction might take all of it.
                     if (history.endLate(retention.multipliedBy(3).dividedBy(2))) {
                         Thread.sleep(grace.dividedBy(4));
                         history.lookWithin(grace);
