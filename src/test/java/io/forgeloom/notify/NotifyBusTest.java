@@ -156,6 +156,33 @@ class NotifyBusTest {
         }
     }
 
+    /** Whoever is interrupted does not wait for the LISTEN, and what commits before that would be missed. */
+    @Test
+    void whoSubscribesBeforeTheListenIsThroughGetsAGap(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                NotifyBus bus = NotifyBus.of(db)) {
+            connected(bus);
+            // The LISTEN comes within a quarter of a second; one in ten may come before the subscription.
+            boolean told = false;
+            for (int i = 0; i < 10 && !told; i++) {
+                String name = "added" + i;
+                bus.addChannels(name);
+                Thread.currentThread().interrupt();
+                try (Subscription early = bus.subscribe(name)) {
+                    assertTrue(Thread.interrupted());
+                    assertEquals("subscribed", ((Gap) early.take()).cause());
+                    try (Subscription late = bus.subscribe(name)) { // It waits for the LISTEN.
+                        assertEquals("gap 1", next(late));
+                    }
+                    told = early.poll(Duration.ZERO)
+                            .filter(next -> next.equals(new Gap(1, "the channel was added", ((Gap) next).since())))
+                            .isPresent();
+                }
+            }
+            assertTrue(told);
+        }
+    }
+
     @Test
     void eachConnectIsAGenerationAndAGap(TestDatabase database) throws Exception {
         try (Database db = open(database);
