@@ -197,7 +197,7 @@ class ChangeFollowTest {
             });
             Await.until("the follower sleeps", () -> armed(fixture));
             follower.close();
-            ExecutionException ended = assertThrows(ExecutionException.class, () -> next.get(10, TimeUnit.SECONDS));
+            ExecutionException ended = assertThrows(ExecutionException.class, () -> next.get(1, TimeUnit.SECONDS));
             assertEquals(
                     "the follower is closed, or its bus",
                     String.valueOf(ended.getCause().getMessage()));
@@ -209,7 +209,10 @@ class ChangeFollowTest {
         try (ChangeLogFixture fixture = tracked(server)) {
             Instant late = Instant.parse("2999-01-01T00:00:00Z");
             try (ChangeSeam<TrimResult> seam = fixture.log.snapshotThenFollow(FollowOptions.DEFAULTS, connection -> {
-                fixture.execute("INSERT INTO t SELECT generate_series(1, 2000)");
+                fixture.execute(
+                        "INSERT INTO t SELECT generate_series(1, 2000)",
+                        // As if the copy had taken for longer than that.
+                        "UPDATE forge_change_consumers SET expires_at = clock_timestamp() - interval '1 min'");
                 return fixture.log.trim(late);
             })) {
                 assertEquals(

@@ -90,6 +90,21 @@ class HoldOffTest {
         assertFalse(holdOff.isActiveForOrphans());
     }
 
+    /** A machine's clock is no small number. */
+    @Test
+    void whatCountsIsTheAgeWheneverThatIs() {
+        for (long start : new long[] {
+            Duration.ofDays(100).toNanos(), -Duration.ofDays(100).toNanos(), Long.MAX_VALUE
+        }) {
+            clock.set(start);
+            holdOff.succeeded();
+            later(HoldOff.EARLY);
+            assertFalse(activeAfterALoss());
+            assertTrue(activeAfterALoss());
+            later(HoldOff.EARLY);
+        }
+    }
+
     @Test
     void manyLossesOfOneBlowAreOne() {
         long opened = clock.get();

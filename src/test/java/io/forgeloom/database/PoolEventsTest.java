@@ -1,6 +1,8 @@
 package io.forgeloom.database;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,7 +17,10 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
@@ -29,6 +34,7 @@ import org.postgresql.PGConnection;
 class PoolEventsTest {
 
     private static final String NAMES = "io.forgeloom.db.client.connection.";
+    private static final String LEAK = NAMES + "leak";
 
     @Test
     void waitsUsesOpeningsAndClosingsAreRecorded(TestDatabase server, @TempDir Path folder) throws Exception {
@@ -94,6 +100,30 @@ class PoolEventsTest {
         assertEquals(Set.of("primary"), Set.copyOf(values(events, "reset_time", "pool")));
         assertEquals(1, events.get(0).getLong("session"));
         assertTrue(events.stream().allMatch(event -> event.getDuration().isPositive()), events::toString);
+    }
+
+    @Test
+    void aConnectionThatIsHeldForTooLongIsRecorded(TestDatabase server) throws Exception {
+        BlockingQueue<RecordedEvent> events = new LinkedBlockingQueue<>();
+        try (RecordingStream stream = new RecordingStream()) {
+            stream.enable(LEAK);
+            stream.onEvent(LEAK, events::add);
+            stream.startAsync();
+            try (Database db = Database.open(DatabaseConfig.builder(server.url())
+                    .poolSize(1)
+                    .leakThreshold(Duration.ofMillis(50))
+                    .build())) {
+                use(db, c -> {
+                    RecordedEvent leak = assertDoesNotThrow(() -> events.poll(10, TimeUnit.SECONDS));
+                    assertNotNull(leak, "no event");
+                    assertEquals("primary", leak.getString("pool"));
+                    assertEquals(1, leak.getLong("session"));
+                    assertEquals(
+                            Thread.currentThread().threadId(),
+                            leak.getThread("holder").getJavaThreadId());
+                });
+            }
+        }
     }
 
     /** What is done with a connection. */

@@ -20,6 +20,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -95,6 +96,26 @@ class LeaderBodyTest {
             assertThrows(IllegalStateException.class, () -> a.election.whileLeader(a.role, diary));
         }
         assertEquals("interrupted", diary.ended.poll());
+    }
+
+    @Test
+    @Execution(ExecutionMode.CONCURRENT)
+    void whoWaitsForABodyToEndKeepsItsInterrupt() throws Exception {
+        CountDownLatch end = new CountDownLatch(1);
+        AtomicBoolean interrupted = new AtomicBoolean();
+        try (Node a = Node.started(database, CONFIG, LeaderRole.daemon("joined"))) {
+            BodyRun run = new BodyRun(a.leads(), leadership -> end.await(), (body, thrown) -> {});
+            run.start();
+            Thread joiner = Thread.ofVirtual().name("joiner").start(() -> {
+                Thread.currentThread().interrupt();
+                run.join();
+                interrupted.set(Thread.currentThread().isInterrupted());
+            });
+            Await.until("it waits", () -> joiner.getState() == Thread.State.WAITING);
+            end.countDown();
+            assertTrue(joiner.join(PATIENCE));
+        }
+        assertTrue(interrupted.get());
     }
 
     @Test

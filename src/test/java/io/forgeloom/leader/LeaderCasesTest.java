@@ -7,10 +7,14 @@ import static io.forgeloom.leader.Elections.terminate;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.database.TransactionOptions;
+import io.forgeloom.error.DeadlineExceededException;
 import io.forgeloom.testing.Await;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -19,8 +23,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -156,6 +165,52 @@ class LeaderCasesTest {
                             .filter(LeaderEvent.Elected.class::isInstance)
                             .count());
             assertTrue(log.awaitWarning("lost: validated").contains("does not have the lock of"));
+        }
+    }
+
+    @Test
+    @Execution(ExecutionMode.CONCURRENT)
+    void whatHappensIsRecordedAsTheListenersAreToldOfIt() throws Exception {
+        LeaderRole role = LeaderRole.daemon("recorded");
+        String name = "io.forgeloom.leader.Change";
+        BlockingQueue<RecordedEvent> events = new LinkedBlockingQueue<>();
+        try (RecordingStream stream = new RecordingStream()) {
+            stream.enable(name);
+            stream.setOrdered(true);
+            stream.onEvent(name, event -> {
+                if (event.getString("role").equals(role.name())) {
+                    events.add(event);
+                }
+            });
+            stream.startAsync();
+            String token;
+            try (Node a = Node.started(database, fast().build(), role)) {
+                token = a.leads().token().toString();
+            }
+            for (String what : List.of("elected", "resigned")) {
+                RecordedEvent event = events.poll(10, TimeUnit.SECONDS);
+                assertNotNull(event, what);
+                assertEquals(what, event.getString("what"));
+                assertEquals(token, event.getString("token"));
+            }
+        }
+    }
+
+    @Test
+    @Execution(ExecutionMode.CONCURRENT)
+    void aFencedTransactionMayHaveLessTimeThanTheLeaseGivesIt() throws Exception {
+        TransactionOptions brief =
+                TransactionOptions.builder().timeout(Duration.ofMillis(200)).build();
+        try (Node a = Node.started(database, fast().build(), LeaderRole.daemon("brief"))) {
+            Leadership leads = a.leads();
+            long begun = System.nanoTime();
+            assertThrows(
+                    DeadlineExceededException.class,
+                    () -> leads.inTransaction(
+                            brief, tx -> tx.connection().createStatement().execute("SELECT pg_sleep(20)")));
+            Duration took = Duration.ofNanos(System.nanoTime() - begun);
+            // Half a lease is 2.5 s.
+            assertTrue(took.compareTo(Duration.ofSeconds(2)) < 0, took::toString);
         }
     }
 

@@ -8,17 +8,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.database.Database;
 import io.forgeloom.database.DatabaseConfig;
+import io.forgeloom.internal.pg.ListenSession;
 import io.forgeloom.testing.Await;
 import io.forgeloom.testing.MessageCount;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
+import java.lang.reflect.Field;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
@@ -75,6 +79,20 @@ class NotifyBusTest {
                 assertEquals(2, orders.delivered());
                 assertEquals(Optional.empty(), orders.poll(Duration.ZERO));
             }
+        }
+    }
+
+    @Test
+    void aSessionThatListensNoMoreFailsItsProbe(TestDatabase database) throws Exception {
+        try (Database db = open(database);
+                BusSession session = BusSession.open(db.primary(), null)) {
+            session.listen(Set.of("a", "b"));
+            assertEquals(0, session.probe(), 0.5);
+            Field field = BusSession.class.getDeclaredField("session");
+            field.setAccessible(true);
+            ((ListenSession) field.get(session)).send("UNLISTEN b; SELECT 1");
+            String message = assertThrows(SQLException.class, session::probe).getMessage();
+            assertEquals("the server does not listen to b in this session any more", message);
         }
     }
 

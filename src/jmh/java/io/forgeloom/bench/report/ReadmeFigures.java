@@ -49,9 +49,9 @@ final class ReadmeFigures {
             of("0.36 × a bare PgJDBC loop", 0.36, "notify", "idle, p50 of a turn", Figure.OWN),
             of("`publishSoon`: 0.90 ×", 0.90, "notify-writers", "throughput, other payloads", Figure.OWN),
             of("0.34 × with", 0.34, "notify-writers", "throughput, other payloads", "NOTIFY in the transaction"),
-            of("for 125 ms in the median", 125, "leader", "kill -9, p50", Figure.OWN),
-            of("336 ms at most of 200", 336, "leader", "kill -9, longest", Figure.OWN),
-            of("8 ms after a resignation", 8, "leader", "resign, p50", Figure.OWN),
+            of("for 123 ms in the median", 123, "leader", "kill -9, p50", Figure.OWN),
+            of("341 ms at most of 200", 341, "leader", "kill -9, longest", Figure.OWN),
+            of("7 ms after a resignation", 7, "leader", "resign, p50", Figure.OWN),
             of("3.2 s at most", 3_208, "leader", "blackhole, longest", Figure.OWN));
 
     private ReadmeFigures() {}
