@@ -103,6 +103,21 @@ class PoolCloseTest {
         }
     }
 
+    @Test
+    void aCloseThatCutsSomebodyOffSaysWhom(TestDatabase server) throws Exception {
+        try (Trap log = new Trap("nobody");
+                Database db = Database.open(
+                        DatabaseConfig.builder(server.url()).poolSize(2).build())) {
+            Thread victim = sleeper(db);
+            awaitSleeper(server);
+            db.close(Duration.ofMillis(200));
+            assertTrue(victim.join(SOON));
+            String warning =
+                    "closed; 1 connections were not released within 200 ms, were cancelled and aborted; longest held by: victim";
+            assertTrue(log.said.stream().anyMatch(line -> line.contains(warning)), log.said::toString);
+        }
+    }
+
     private static void closeInTime(Database db, Trap trap, String threadName) throws InterruptedException {
         assertTrue(trap.caught.await(SOON.toMillis(), TimeUnit.MILLISECONDS), trap.said::toString);
         long begin = System.nanoTime();

@@ -176,7 +176,6 @@ class LeaderCasesTest {
         BlockingQueue<RecordedEvent> events = new LinkedBlockingQueue<>();
         try (RecordingStream stream = new RecordingStream()) {
             stream.enable(name);
-            stream.setOrdered(true);
             stream.onEvent(name, event -> {
                 if (event.getString("role").equals(role.name())) {
                     events.add(event);
