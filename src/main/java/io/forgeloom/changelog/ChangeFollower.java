@@ -83,7 +83,7 @@ public final class ChangeFollower implements AutoCloseable {
             pace(deadline);
             ChangeElement next = reader.next();
             lookedNanos = System.nanoTime();
-            paced = next instanceof Batch batch && batch.rows().size() < reader.batchSize();
+            paced = next instanceof Batch && reader.isAtEnd();
             if (hold != null) {
                 hold.keep(next == null);
             }

@@ -36,11 +36,12 @@ final class LogReader {
     private final Database database;
     private final LogSql sql;
     private final int batchSize;
-    private final String early;
-    private final String next;
     private final Map<String, List<String>> columns = new HashMap<>();
     /** Written by the thread that reads, read by any. */
     private volatile ChangePosition position;
+
+    /** How many rows of the log to ask for: one tells of up to 64 changes, so as many as make a batch if they are as the last. */
+    private int entries;
 
     /** Of the snapshot that is being read; as long as it is not known, the position's. */
     private long trimsOfCurrent;
@@ -56,13 +57,12 @@ final class LogReader {
         this.position = position;
         this.batchSize = batchSize;
         this.trimsOfCurrent = position.trims();
-        this.early = LogSql.paged(sql.early, batchSize);
-        this.next = LogSql.paged(sql.next, batchSize);
+        this.entries = batchSize;
     }
 
-    /** A batch has no more rows; one with less was the last for now. */
-    int batchSize() {
-        return batchSize;
+    /** Whether the last batch had all that was committed when it was looked for. */
+    boolean isAtEnd() {
+        return position.current() == null;
     }
 
     /** Behind all that was handed out, and behind whatever else was found to hold nothing. */
@@ -193,10 +193,9 @@ final class LogReader {
         connection.setAutoCommit(false);
         try (Statement settings = connection.createStatement()) {
             settings.execute(LogSql.BY_INDEX);
-            if (from.last() < from.floor() && (ended.length > 0 || previous.next() > previous.xmax())) {
-                early(connection, from, current, ended, rows);
-            }
-            boolean done = rows.size() < batchSize && rest(connection, from, current, rows);
+            boolean hasEarly = from.last() < from.floor() && (ended.length > 0 || previous.next() > previous.xmax());
+            boolean done = (!hasEarly || early(connection, from, current, ended, rows))
+                    && rest(connection, from, current, rows);
             connection.commit();
             connection.setAutoCommit(true);
             return done;
@@ -236,9 +235,11 @@ final class LogReader {
         }
     }
 
-    private void early(Connection connection, ChangePosition from, Snapshot current, long[] ended, List<ChangeRow> rows)
+    /** @return whether nothing of it is left */
+    private boolean early(
+            Connection connection, ChangePosition from, Snapshot current, long[] ended, List<ChangeRow> rows)
             throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(early)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql.early)) {
             statement.setString(1, array(ended));
             statement.setString(2, Long.toString(from.previous().xmax()));
             statement.setString(3, Long.toString(Math.min(from.previous().next(), current.xmax())));
@@ -246,7 +247,9 @@ final class LogReader {
             statement.setObject(5, current.sql(), Types.OTHER);
             statement.setLong(6, from.last());
             statement.setLong(7, from.floor());
-            read(statement, from, rows);
+            statement.setInt(8, entries);
+            statement.setInt(9, entries);
+            return read(statement, from, rows);
         }
     }
 
@@ -257,42 +260,57 @@ final class LogReader {
      */
     private boolean rest(Connection connection, ChangePosition from, Snapshot current, List<ChangeRow> rows)
             throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(next)) {
+        try (PreparedStatement statement = connection.prepareStatement(sql.next)) {
             statement.setObject(1, current.sql(), Types.OTHER);
             statement.setObject(2, from.previous().sql(), Types.OTHER);
             statement.setLong(3, Math.max(from.last(), from.floor()));
-            return read(statement, from, rows) < batchSize;
+            statement.setInt(4, entries);
+            return read(statement, from, rows);
         }
     }
 
-    private int read(PreparedStatement statement, ChangePosition from, List<ChangeRow> rows) throws SQLException {
+    /** @return whether nothing is left */
+    private boolean read(PreparedStatement statement, ChangePosition from, List<ChangeRow> rows) throws SQLException {
+        int asked = entries;
+        int before = rows.size();
         int read = 0;
         try (ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                rows.add(row(row, from));
+            while (rows.size() < batchSize && row.next()) {
+                add(row, from, rows);
                 read++;
             }
         }
-        return read;
+        int each = (rows.size() - before) / Math.max(read, 1);
+        entries = Math.clamp(batchSize / Math.max(each, 1) + 1L, 1, batchSize);
+        return read < asked && rows.size() < batchSize;
     }
 
-    private ChangeRow row(ResultSet row, ChangePosition from) throws SQLException {
+    /** What one row of the log tells of, as far as that was not read before and a batch holds it. */
+    private void add(ResultSet row, ChangePosition from, List<ChangeRow> rows) throws SQLException {
         long seq = row.getLong(1);
-        String rowId = row.getString(4);
-        Array key = row.getArray(5);
-        return new ChangeRow(
-                from.readUpTo(seq),
-                seq,
-                row.getString(3),
-                ChangeOp.of(row.getString(2)),
-                rowId,
-                key == null ? rowId == null ? List.of() : List.of(rowId) : texts(key),
-                columns(row),
-                at(row));
-    }
-
-    private static Instant at(ResultSet row) throws SQLException {
-        return Objects.requireNonNull(row.getObject(7, OffsetDateTime.class)).toInstant();
+        ChangeOp op = ChangeOp.of(row.getString(2));
+        String table = row.getString(3);
+        List<String> changed = columns(row);
+        Instant at =
+                Objects.requireNonNull(row.getObject(7, OffsetDateTime.class)).toInstant();
+        Array several = row.getArray(8);
+        if (several == null) {
+            String rowId = row.getString(4);
+            Array key = row.getArray(5);
+            List<String> texts = key == null ? rowId == null ? List.of() : List.of(rowId) : texts(key);
+            rows.add(new ChangeRow(from.readUpTo(seq), seq, table, op, rowId, texts, changed, at));
+            return;
+        }
+        String[] rowIds = (String[]) several.getArray();
+        Array keys = row.getArray(9);
+        String[][] texts = keys == null ? null : (String[][]) keys.getArray();
+        for (int i = 0; i < rowIds.length && rows.size() < batchSize; i++) {
+            long number = seq - rowIds.length + 1 + i;
+            if (number > from.last()) {
+                List<String> key = List.of(texts == null ? new String[] {rowIds[i]} : texts[i]);
+                rows.add(new ChangeRow(from.readUpTo(number), number, table, op, rowIds[i], key, changed, at));
+            }
+        }
     }
 
     private static List<String> texts(Array array) throws SQLException {

@@ -12,7 +12,7 @@ final class LogSql {
     static final String HOME = "SELECT pg_catalog.current_schema()";
 
     private static final String COLUMNS =
-            "l.seq, l.op, l.table_name, l.row_id, l.key, l.changed_cols, l.created_at FROM {log} AS l";
+            "l.seq, l.op, l.table_name, l.row_id, l.key, l.changed_cols, l.created_at, l.row_ids, l.keys FROM {log} AS l";
 
     /**
      * The slots have no statistics, and an index is always the way: whatever the planner guesses, each page is read from
@@ -58,10 +58,10 @@ final class LogSql {
     /** Sees to it that all that was in the server's log before is on disk; writes to it only if something was not. */
     final String flush;
 
-    /** Of transactions that had begun at the last snapshot: xids, xids from and to, up to, snapshot, above, up to. */
+    /** Of transactions that had begun at the last snapshot: xids, xids from and to, up to, snapshot, above, up to, rows, rows. */
     final String early;
 
-    /** What has come since the last snapshot: two snapshots, above. */
+    /** What has come since the last snapshot: two snapshots, above, rows. */
     final String next;
 
     final String minSeq;
@@ -140,15 +140,16 @@ final class LogSql {
                     WHERE n.xid >= CAST(? AS pg_catalog.xid8) AND n.xid < CAST(? AS pg_catalog.xid8) AND n.seq <= ?
                       AND pg_catalog.pg_visible_in_snapshot(n.xid, ?)) AS e
                 CROSS JOIN LATERAL (
-                    SELECT {columns} WHERE l.xid = e.xid AND l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT {rows}) AS r
-                ORDER BY r.seq LIMIT {rows}
+                    SELECT {columns} WHERE l.xid = e.xid AND l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT ?) AS r
+                ORDER BY r.seq LIMIT ?
                 """);
         next = filled("""
                 SELECT {columns}
                 WHERE pg_catalog.pg_visible_in_snapshot(l.xid, ?) AND NOT pg_catalog.pg_visible_in_snapshot(l.xid, ?)
-                  AND l.seq > ? ORDER BY l.seq LIMIT {rows}
+                  AND l.seq > ? ORDER BY l.seq LIMIT ?
                 """);
-        minSeq = filled("SELECT l.seq FROM {log} AS l ORDER BY l.seq LIMIT 1");
+        minSeq = filled(
+                "SELECT l.seq - COALESCE(pg_catalog.cardinality(l.row_ids), 1) + 1 FROM {log} AS l ORDER BY l.seq LIMIT 1");
         maxSeq = filled("SELECT l.seq FROM {log} AS l ORDER BY l.seq DESC LIMIT 1");
         trim = filled("""
                 SELECT t.trimmed, t.refused
@@ -205,10 +206,5 @@ final class LogSql {
                 .replace("{consumers}", "{home}.forge_change_consumers")
                 .replace("{log}", log)
                 .replace("{home}", new Identifier(home).quoted());
-    }
-
-    /** A statement of pages for pages of so many rows. */
-    static String paged(String statement, int rows) {
-        return statement.replace("{rows}", Integer.toString(rows));
     }
 }

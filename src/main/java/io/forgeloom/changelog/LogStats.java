@@ -35,7 +35,8 @@ final class LogStats {
                 .mapToObj(slot -> """
                         SELECT %1$d, l.first, l.last, pg_catalog.pg_total_relation_size(CAST(? AS regclass)),
                                CAST(extract(epoch FROM pg_catalog.clock_timestamp() - l.created_at) * 1000000 AS bigint)
-                        FROM (SELECT (SELECT a.seq FROM %2$s AS a WHERE a.slot = %1$d ORDER BY a.seq LIMIT 1) AS first,
+                        FROM (SELECT (SELECT a.seq - COALESCE(pg_catalog.cardinality(a.row_ids), 1) + 1
+                                      FROM %2$s AS a WHERE a.slot = %1$d ORDER BY a.seq LIMIT 1) AS first,
                                      (SELECT a.seq FROM %2$s AS a WHERE a.slot = %1$d ORDER BY a.seq DESC LIMIT 1) AS last,
                                      (SELECT a.created_at FROM %2$s AS a WHERE a.slot = %1$d ORDER BY a.seq LIMIT 1)
                              ) AS l (first, last, created_at)

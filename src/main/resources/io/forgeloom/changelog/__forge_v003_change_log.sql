@@ -1,4 +1,5 @@
--- The change log: one row for each changed row of a tracked table, written by triggers in the writer's transaction.
+-- The change log: what happened to each row of a tracked table, written by triggers in the writer's transaction: one row
+-- for each, or, where a statement changed many, one for up to 64 of them, whose numbers follow each other.
 --
 -- Order. A row's transaction has its xid before its row has its seq, since the trigger runs after the write; and whoever
 -- changes a row after another has waited for that one's commit. So what one snapshot sees and an earlier one does not,
@@ -9,7 +10,8 @@
 -- its age: a late writer may write into one that was left long ago.
 
 CREATE TABLE forge_change_log (
-    -- The cache must be 1, or a session hands out numbers that it drew before another's commit.
+    -- Of the last change that the row tells of. The cache must be 1, or a session hands out numbers that it drew before
+    -- another's commit.
     seq bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME forge_change_seq CACHE 1),
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     -- Not now(), which is when the transaction began.
@@ -24,17 +26,20 @@ CREATE TABLE forge_change_log (
     -- The texts of a key of several columns; null for one of one column.
     key text[],
     -- What an UPDATE changed; null if that is not recorded.
-    changed_cols text[]
+    changed_cols text[],
+    -- Instead of row_id and key, those of several rows to which the same was done, in the order of their numbers.
+    row_ids text[],
+    keys text[]
 ) PARTITION BY LIST (slot);
 
-CREATE TABLE forge_change_log_0 PARTITION OF forge_change_log FOR VALUES IN (0) WITH (autovacuum_enabled = off);
-CREATE TABLE forge_change_log_1 PARTITION OF forge_change_log FOR VALUES IN (1) WITH (autovacuum_enabled = off);
-CREATE TABLE forge_change_log_2 PARTITION OF forge_change_log FOR VALUES IN (2) WITH (autovacuum_enabled = off);
-CREATE TABLE forge_change_log_3 PARTITION OF forge_change_log FOR VALUES IN (3) WITH (autovacuum_enabled = off);
-CREATE TABLE forge_change_log_4 PARTITION OF forge_change_log FOR VALUES IN (4) WITH (autovacuum_enabled = off);
-CREATE TABLE forge_change_log_5 PARTITION OF forge_change_log FOR VALUES IN (5) WITH (autovacuum_enabled = off);
-CREATE TABLE forge_change_log_6 PARTITION OF forge_change_log FOR VALUES IN (6) WITH (autovacuum_enabled = off);
-CREATE TABLE forge_change_log_7 PARTITION OF forge_change_log FOR VALUES IN (7) WITH (autovacuum_enabled = off);
+CREATE TABLE forge_change_log_0 PARTITION OF forge_change_log FOR VALUES IN (0) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
+CREATE TABLE forge_change_log_1 PARTITION OF forge_change_log FOR VALUES IN (1) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
+CREATE TABLE forge_change_log_2 PARTITION OF forge_change_log FOR VALUES IN (2) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
+CREATE TABLE forge_change_log_3 PARTITION OF forge_change_log FOR VALUES IN (3) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
+CREATE TABLE forge_change_log_4 PARTITION OF forge_change_log FOR VALUES IN (4) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
+CREATE TABLE forge_change_log_5 PARTITION OF forge_change_log FOR VALUES IN (5) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
+CREATE TABLE forge_change_log_6 PARTITION OF forge_change_log FOR VALUES IN (6) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
+CREATE TABLE forge_change_log_7 PARTITION OF forge_change_log FOR VALUES IN (7) WITH (autovacuum_enabled = off, toast_tuple_target = 8160);
 
 -- To page through what is new, and to find what one transaction wrote.
 CREATE INDEX forge_change_log_by_seq ON forge_change_log (seq);
@@ -128,8 +133,9 @@ AS $function$
     WHERE t.typtype <> 'd'
 $function$;
 
--- The statement that logs what one statement did to a table, as the table is now; slot is what stands for the slot.
-CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean, slot text) RETURNS text
+-- The statement that logs what one statement did to a table, as the table is now; slot is what stands for the slot. A row
+-- for each, or, with many, for up to 64 of them; null where nothing is logged by rows.
+CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean, slot text, many boolean DEFAULT false) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
 AS $function$
 DECLARE
@@ -141,11 +147,11 @@ DECLARE
     -- Of o, of n, and of whichever there is.
     old_key text; new_key text; some_key text; matched text; changed text; rows text; one text;
 BEGIN
-    IF operation = 'TRUNCATE' THEN
-        RETURN start || format('''T'', %L, NULL, NULL, NULL', target);
-    ELSIF mode = 'statement' OR key_names IS NULL THEN
-        RETURN start || format('%L, %L, NULL, NULL, NULL WHERE EXISTS (SELECT FROM %s)', left(operation, 1), target,
-            CASE operation WHEN 'DELETE' THEN 'forge_old' ELSE 'forge_new' END);
+    IF operation = 'TRUNCATE' OR mode = 'statement' OR key_names IS NULL THEN
+        RETURN CASE WHEN many THEN NULL
+            WHEN operation = 'TRUNCATE' THEN start || format('''T'', %L, NULL, NULL, NULL', target)
+            ELSE start || format('%L, %L, NULL, NULL, NULL WHERE EXISTS (SELECT FROM %s)', left(operation, 1), target,
+                CASE operation WHEN 'DELETE' THEN 'forge_old' ELSE 'forge_new' END) END;
     END IF;
     SELECT string_agg(format('o.%I::text', k.name), ', ' ORDER BY k.place),
            string_agg(format('n.%I::text', k.name), ', ' ORDER BY k.place),
@@ -155,33 +161,46 @@ BEGIN
     INTO old_key, new_key, some_key, matched
     FROM unnest(key_names) WITH ORDINALITY AS k (name, place) JOIN forge_change_columns(tracked) AS c ON c.name = k.name;
     IF cardinality(key_names) = 1 THEN
-        old_key := old_key || ', NULL'; new_key := new_key || ', NULL'; some_key := some_key || ', NULL::text[]';
+        old_key := old_key || ', NULL::text[]'; new_key := new_key || ', NULL::text[]'; some_key := some_key || ', NULL::text[]';
     ELSE
         old_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', old_key);
         new_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', new_key);
         some_key := format('array_to_json(ARRAY[%s])::text, ARRAY[%1$s]', some_key);
     END IF;
+    -- What there is to log: operation, row_id, key and changed columns.
     IF operation = 'INSERT' THEN
-        RETURN start || format('''I'', %L, %s, NULL FROM forge_new AS n', target, new_key);
+        rows := format('SELECT ''I'', %s, NULL::text[] FROM forge_new AS n', new_key);
     ELSIF operation = 'DELETE' THEN
-        RETURN start || format('''D'', %L, %s, NULL FROM forge_old AS o', target, old_key);
-    END IF;
-    -- Who changes a key takes one row away and brings another; what stays as it is, is not logged.
-    rows := format(' FROM forge_old AS o FULL JOIN forge_new AS n ON %s', matched);
-    one := format('o.%1$I IS NULL OR n.%1$I IS NULL', key_names[1]);
-    some_key := format('SELECT CASE WHEN o.%1$I IS NULL THEN ''I'' WHEN n.%1$I IS NULL THEN ''D'' ELSE ''U'' END, ', key_names[1]) || some_key;
-    IF columns THEN
-        SELECT coalesce(string_agg(format('CASE WHEN %s THEN %L END', c.differs, c.name), ', ' ORDER BY c.place), 'NULL::text')
+        rows := format('SELECT ''D'', %s, NULL::text[] FROM forge_old AS o', old_key);
+    ELSE
+        -- Who changes a key takes one row away and brings another; what stays as it is, is not logged.
+        rows := format(' FROM forge_old AS o FULL JOIN forge_new AS n ON %s', matched);
+        one := format('o.%1$I IS NULL OR n.%1$I IS NULL', key_names[1]);
+        some_key := format('SELECT CASE WHEN o.%1$I IS NULL THEN ''I'' WHEN n.%1$I IS NULL THEN ''D'' ELSE ''U'' END, ', key_names[1]) || some_key;
+        SELECT CASE WHEN columns
+               THEN coalesce(string_agg(format('CASE WHEN %s THEN %L END', c.differs, c.name), ', ' ORDER BY c.place), 'NULL::text')
+               ELSE coalesce(string_agg(c.differs, ' OR ' ORDER BY c.plain DESC, c.place), 'false') END
         INTO changed FROM forge_change_columns(tracked) AS c WHERE NOT (c.plain AND c.name = ANY (key_names));
         -- OFFSET 0: it is asked for once.
-        RETURN start || format('c.op, %L, c.row_id, c.key, c.changed FROM (', target) || some_key
-            || format(', CASE WHEN (%s) IS FALSE THEN array_remove(ARRAY[%s], NULL) END', one, changed) || rows
-            || ' OFFSET 0) AS c (op, row_id, key, changed) WHERE c.changed IS DISTINCT FROM ''{}''';
+        rows := CASE WHEN columns
+            THEN format('SELECT c.* FROM (%s, CASE WHEN (%s) IS FALSE THEN array_remove(ARRAY[%s], NULL) END%s OFFSET 0)'
+                        ' AS c (op, row_id, key, changed) WHERE c.changed IS DISTINCT FROM ''{}''', some_key, one, changed, rows)
+            ELSE format('%s, NULL::text[]%s WHERE %s OR %s', some_key, rows, one, changed) END;
     END IF;
-    SELECT coalesce(string_agg(c.differs, ' OR ' ORDER BY c.plain DESC, c.place), 'false')
-    INTO changed FROM forge_change_columns(tracked) AS c WHERE NOT (c.plain AND c.name = ANY (key_names));
-    RETURN start || format('c.op, %L, c.row_id, c.key, NULL FROM (', target) || some_key || rows
-        || format(' WHERE %s OR %s) AS c (op, row_id, key)', one, changed);
+    IF many THEN
+        -- Of rows to which the same was done, numbers that follow each other with nobody else's between: in blocks of 64.
+        RETURN format('INSERT INTO %1$s.forge_change_log (seq, slot, created_at, op, table_name, changed_cols, row_ids, keys)'
+            ' OVERRIDING SYSTEM VALUE'
+            ' SELECT max(p.seq), %2$s, (SELECT clock_timestamp()), p.op, %3$L, p.changed, array_agg(p.row_id), %4$s'
+            ' FROM (SELECT f.*, count(*) FILTER (WHERE f.follows IS NOT TRUE) OVER (ROWS UNBOUNDED PRECEDING) AS part'
+                  ' FROM (SELECT d.*, d.seq = lag(d.seq) OVER () + 1 AND d.seq %% 64 <> 0'
+                               ' AND d.op = lag(d.op) OVER () AND d.changed IS NOT DISTINCT FROM lag(d.changed) OVER () AS follows'
+                        ' FROM (SELECT c.*, nextval(%5$L::regclass) AS seq FROM (%6$s) AS c (op, row_id, key, changed)) AS d) AS f) AS p'
+            ' GROUP BY p.part, p.op, p.changed ORDER BY 1',
+            home, slot, target, CASE cardinality(key_names) WHEN 1 THEN 'NULL' ELSE 'array_agg(p.key)' END,
+            home || '.forge_change_seq', rows);
+    END IF;
+    RETURN start || format('c.op, %L, c.row_id, c.key, c.changed FROM (%s) AS c (op, row_id, key, changed)', target, rows);
 END
 $function$;
 
@@ -194,6 +213,26 @@ AS $function$
     SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
     WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped
       AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')
+$function$;
+
+-- What the trigger function does for an operation. A transaction that wrote few rows so far did so in this statement, too:
+-- that is no statement to ask, and where it is not known, as of partitions, one has to.
+CREATE FUNCTION forge_change_branch(tracked oid, operation text, mode text, columns boolean) RETURNS text
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+AS $function$
+    SELECT CASE WHEN s.many IS NULL THEN s.few || ';' ELSE format($source$
+        IF pg_stat_get_xact_tuples_%1$s(TG_RELID) NOT BETWEEN 1 AND 64 THEN
+            many := EXISTS (SELECT FROM %2$s OFFSET 64);
+        END IF;
+        IF many THEN
+            %3$s;
+        ELSE
+            %4$s;
+        END IF;$source$,
+        CASE operation WHEN 'INSERT' THEN 'inserted' WHEN 'UPDATE' THEN 'updated' ELSE 'deleted' END,
+        CASE operation WHEN 'DELETE' THEN 'forge_old' ELSE 'forge_new' END, s.many, s.few) END
+    FROM (SELECT forge_change_sql(tracked, operation, mode, columns, 'forge.slot'),
+                 forge_change_sql(tracked, operation, mode, columns, 'forge.slot', true)) AS s (few, many)
 $function$;
 
 -- The trigger function of a table. As the table was when this was written its statements are planned once; as it is later,
@@ -212,6 +251,7 @@ DECLARE
                           THEN coalesce(pg_sequence_last_value(%12$L::regclass), 0) END;
     altered boolean;
     mode text;
+    many boolean := false;
 BEGIN
     IF slot IS NULL THEN
         -- With an older snapshot the catalog may tell of columns that are gone; the names of an object are those of now.
@@ -228,11 +268,11 @@ BEGIN
         PERFORM pg_current_xact_id();
         EXECUTE %10$s.forge_change_sql(TG_RELID, TG_OP, mode, %2$L, '$1') USING slot;
     ELSIF TG_OP = 'INSERT' THEN
-        %6$s;
+        %6$s
     ELSIF TG_OP = 'UPDATE' THEN
-        %7$s;
+        %7$s
     ELSIF TG_OP = 'DELETE' THEN
-        %8$s;
+        %8$s
     ELSE
         -- An xid before a seq, also where nothing had to be emptied.
         PERFORM pg_current_xact_id();
@@ -250,8 +290,8 @@ END
 $source$, mode, columns, c.relname, n.nspname,
         (SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
          WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped),
-        forge_change_sql(tracked, 'INSERT', mode, columns, 'forge.slot'), forge_change_sql(tracked, 'UPDATE', mode, columns, 'forge.slot'),
-        forge_change_sql(tracked, 'DELETE', mode, columns, 'forge.slot'), forge_change_sql(tracked, 'TRUNCATE', mode, columns, 'forge.slot'),
+        forge_change_branch(tracked, 'INSERT', mode, columns), forge_change_branch(tracked, 'UPDATE', mode, columns),
+        forge_change_branch(tracked, 'DELETE', mode, columns), forge_change_sql(tracked, 'TRUNCATE', mode, columns, 'forge.slot'),
         quote_ident(current_schema()), tracked, quote_ident(current_schema()) || '.forge_change_slot',
         quote_ident(current_schema()) || '.forge_change_sleepers')
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tracked
@@ -465,7 +505,8 @@ BEGIN
         youngest := forge_change_youngest(victim);
         CONTINUE WHEN youngest >= before;
         CONTINUE WHEN youngest IS NOT NULL AND keep > (
-            SELECT count(*) FROM (SELECT FROM forge_change_log AS l WHERE l.slot <> victim LIMIT keep) AS others);
+            SELECT coalesce(sum(coalesce(cardinality(others.row_ids), 1)), 0)
+            FROM (SELECT l.row_ids FROM forge_change_log AS l WHERE l.slot <> victim LIMIT keep) AS others);
         BEGIN
             EXECUTE format('LOCK TABLE ONLY forge_change_log_%s IN ACCESS EXCLUSIVE MODE NOWAIT', victim);
             -- Nobody has an open transaction with rows in there now, and a late writer may have brought some until now.
@@ -483,7 +524,8 @@ BEGIN
                                     'slot ' || victim || ' has rows that were committed a moment ago');
                 CONTINUE;
             END IF;
-            EXECUTE format('SELECT max(l.xid), max(l.seq) - min(l.seq) + 1 FROM forge_change_log_%s AS l', victim) INTO highest, trimmed;
+            EXECUTE format('SELECT max(l.xid), max(l.seq) - (SELECT f.seq - coalesce(cardinality(f.row_ids), 1)'
+                ' FROM forge_change_log_%1$s AS f ORDER BY f.seq LIMIT 1) FROM forge_change_log_%1$s AS l', victim) INTO highest, trimmed;
             UPDATE forge_change_control AS c SET trims = c.trims + 1, trimmed = settled_then,
                 trimmed_xid = greatest(c.trimmed_xid, highest);
             EXECUTE format('TRUNCATE ONLY forge_change_log_%s', victim);

@@ -45,9 +45,9 @@ final class RandomWriter implements Runnable {
             return new Load(0, rows, 3, 20, 60, false);
         }
 
-        /** Many rows. */
+        /** Many rows; half of the statements write so many that a row of the log tells of several. */
         static Load bulk(int rows) {
-            return new Load(0, rows, 60, 200, 30, true);
+            return new Load(0, rows, 120, 200, 30, true);
         }
 
         /** Rows of its own, and each transaction takes seconds. */
@@ -189,7 +189,8 @@ final class RandomWriter implements Runnable {
         written.forEach(
                 v -> left.computeIfAbsent(v.id(), id -> new ArrayDeque<>()).add(v));
         List<Told> told = new ArrayList<>();
-        String sql = "SELECT seq, row_id FROM " + log + " WHERE xid = pg_current_xact_id_if_assigned() ORDER BY seq";
+        String sql = "SELECT seq, row_id FROM " + Reading.each(log, "l.xid = pg_current_xact_id_if_assigned()")
+                + " ORDER BY seq";
         try (PreparedStatement statement = connection.prepareStatement(sql);
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {

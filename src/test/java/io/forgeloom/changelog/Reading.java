@@ -31,13 +31,20 @@ interface Reading {
         return delivered;
     }
 
+    /** The changes, one by one, that those rows of the log {@code l} tell of for which {@code where} holds. */
+    static String each(String log, String where) {
+        return "(SELECT l.xid, l.seq - coalesce(cardinality(l.row_ids), 1) + e.place AS seq, e.row_id FROM " + log
+                + " AS l, unnest(coalesce(l.row_ids, ARRAY[l.row_id])) WITH ORDINALITY AS e (row_id, place) WHERE "
+                + where + ") AS changes";
+    }
+
     /** The most common way: everything above the last number. */
     static Reading bySeq(Connection connection, String log) {
         long[] last = {0};
         return delivered -> {
             try (Statement statement = connection.createStatement();
                     ResultSet row = statement.executeQuery(
-                            "SELECT seq FROM " + log + " WHERE seq > " + last[0] + " ORDER BY seq")) {
+                            "SELECT seq FROM " + each(log, "l.seq > " + last[0]) + " ORDER BY seq")) {
                 while (row.next()) {
                     last[0] = row.getLong(1);
                     delivered.add(last[0]);
@@ -51,9 +58,12 @@ interface Reading {
         long[] last = {0, 0};
         return delivered -> {
             try (Statement statement = connection.createStatement();
-                    ResultSet row = statement.executeQuery("SELECT xid, seq FROM " + log + " WHERE (xid, seq) > ('"
-                            + last[0] + "'::xid8, " + last[1]
-                            + ") AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, seq")) {
+                    ResultSet row = statement.executeQuery("SELECT xid, seq FROM "
+                            + each(
+                                    log,
+                                    "(l.xid, l.seq) > ('" + last[0] + "'::xid8, " + last[1]
+                                            + ") AND l.xid < pg_snapshot_xmin(pg_current_snapshot())")
+                            + " ORDER BY xid, seq")) {
                 while (row.next()) {
                     last[0] = Long.parseLong(row.getString(1));
                     last[1] = row.getLong(2);

@@ -207,7 +207,8 @@ final class TrimHistory implements AutoCloseable {
         return fixture.database.withConnection(connection -> {
             Set<Long> seqs = new HashSet<>();
             try (Statement statement = connection.createStatement();
-                    ResultSet row = statement.executeQuery("SELECT seq FROM elsewhere.forge_change_log")) {
+                    ResultSet row = statement.executeQuery(
+                            "SELECT seq FROM " + Reading.each("elsewhere.forge_change_log", "true"))) {
                 while (row.next()) {
                     seqs.add(row.getLong(1));
                 }
