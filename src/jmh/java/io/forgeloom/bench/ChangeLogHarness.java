@@ -51,6 +51,18 @@ public final class ChangeLogHarness {
             END $$
             """;
 
+    /**
+     * The least that can be read in order: number, transaction and key, and the two indexes to find them by. What a trigger
+     * that keeps a log cannot do without.
+     */
+    private static final List<String> LEAST = List.of(
+            "CREATE TABLE IF NOT EXISTS least_log (seq bigint GENERATED ALWAYS AS IDENTITY,"
+                    + " xid xid8 NOT NULL DEFAULT pg_current_xact_id(), row_id text)",
+            "CREATE INDEX IF NOT EXISTS least_log_by_seq ON least_log (seq)",
+            "CREATE INDEX IF NOT EXISTS least_log_by_xid ON least_log (xid, seq)",
+            "CREATE OR REPLACE FUNCTION log_the_least() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                    + " INSERT INTO least_log (row_id) SELECT n.id::text FROM forge_new AS n; RETURN NULL; END $$");
+
     final PostgresServer server;
     final Database database;
     final NotifyBus bus;
@@ -116,6 +128,7 @@ public final class ChangeLogHarness {
         UNTRACKED("untracked"),
         TRACKED("tracked"),
         WITHOUT_COLUMNS("tracked, changed_cols off"),
+        LEAST("the least trigger"),
         ROW_NOTIFY("a NOTIFY per row (Forge)");
 
         final String text;
@@ -143,6 +156,14 @@ public final class ChangeLogHarness {
             case UNTRACKED -> {}
             case TRACKED -> log.track(way.table(), TrackOptions.DEFAULTS);
             case WITHOUT_COLUMNS -> log.track(way.table(), new TrackOptions(TrackOptions.Mode.ROW, false));
+            case LEAST -> {
+                execute(LEAST.toArray(String[]::new));
+                for (String operation : List.of("INSERT", "UPDATE")) {
+                    execute(
+                            "CREATE TRIGGER least_" + operation + " AFTER " + operation + " ON " + way.table()
+                                    + " REFERENCING NEW TABLE AS forge_new FOR EACH STATEMENT EXECUTE FUNCTION log_the_least()");
+                }
+            }
             case ROW_NOTIFY ->
                 execute(
                         FORGE,
@@ -151,9 +172,9 @@ public final class ChangeLogHarness {
         }
     }
 
-    /** Empties the log, as if it had been trimmed long ago. */
+    /** Empties the logs, as if they had been trimmed long ago. */
     void emptyLog() throws SQLException {
-        execute("TRUNCATE forge_change_log");
+        execute(LEAST.getFirst(), "TRUNCATE forge_change_log, least_log");
     }
 
     void execute(String... statements) throws SQLException {

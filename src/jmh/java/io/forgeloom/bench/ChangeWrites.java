@@ -110,6 +110,7 @@ final class ChangeWrites {
         UNTRACKED(Way.UNTRACKED),
         TRACKED(Way.TRACKED),
         WITH_FOLLOWER(Way.TRACKED),
+        LEAST(Way.LEAST),
         ROW_NOTIFY(Way.ROW_NOTIFY);
 
         final Way way;
@@ -224,7 +225,7 @@ final class ChangeWrites {
         }
     }
 
-    /** Untracked is the floor, NOTIFY for each row the peer; without columns, or with a follower, ours has a row of its own. */
+    /** Untracked is the floor, NOTIFY for each row a peer, and the least trigger what any of its kind costs; without columns, or with a follower, ours has a row of its own. */
     private static void record(String what, String way, String unit, Spread value, Spread quotient) {
         Better better = what.equals(WRITING) ? Better.MORE : Better.LESS;
         String row = switch (way) {
@@ -239,6 +240,10 @@ final class ChangeWrites {
             case "UNTRACKED" -> {
                 absolute.floor("untracked", value);
                 relative.floor("untracked", quotient);
+            }
+            case "LEAST" -> {
+                absolute.peer("the least trigger", value);
+                relative.peer("the least trigger", quotient);
             }
             case "ROW_NOTIFY" -> {
                 absolute.peer("NOTIFY for each row", value);

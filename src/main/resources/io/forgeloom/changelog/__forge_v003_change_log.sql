@@ -133,9 +133,11 @@ AS $function$
     WHERE t.typtype <> 'd'
 $function$;
 
--- The statement that logs what one statement did to a table, as the table is now; slot is what stands for the slot. A row
--- for each, or, with many, for up to 64 of them; null where nothing is logged by rows.
-CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean, slot text, many boolean DEFAULT false) RETURNS text
+-- The statement that logs what one statement did to a table, as the table is now; slot is what stands for the slot. Part all
+-- logs a row for each row that was changed. Few does so for the first 64 of them, or, of an UPDATE, for one that is alone and
+-- keeps its key, which takes no join to speak of. Many logs a row for up to 64 of them: of all that an UPDATE changed, else of
+-- what few has left. Where nothing is logged by rows there is all, and the others are null.
+CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean, slot text, part text DEFAULT 'all') RETURNS text
     LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
 AS $function$
 DECLARE
@@ -145,10 +147,11 @@ DECLARE
     key_names text[] := forge_change_key(tracked);
     start text := format('INSERT INTO %s.forge_change_log (slot, op, table_name, row_id, key, changed_cols) SELECT %s, ', home, slot);
     -- Of o, of n, and of whichever there is.
-    old_key text; new_key text; some_key text; matched text; changed text; rows text; one text;
+    old_key text; new_key text; some_key text; matched text; changed text;
+    op text; one text; joined text; rows text;
 BEGIN
     IF operation = 'TRUNCATE' OR mode = 'statement' OR key_names IS NULL THEN
-        RETURN CASE WHEN many THEN NULL
+        RETURN CASE WHEN part <> 'all' THEN NULL
             WHEN operation = 'TRUNCATE' THEN start || format('''T'', %L, NULL, NULL, NULL', target)
             ELSE start || format('%L, %L, NULL, NULL, NULL WHERE EXISTS (SELECT FROM %s)', left(operation, 1), target,
                 CASE operation WHEN 'DELETE' THEN 'forge_old' ELSE 'forge_new' END) END;
@@ -173,21 +176,27 @@ BEGIN
     ELSIF operation = 'DELETE' THEN
         rows := format('SELECT ''D'', %s, NULL::text[] FROM forge_old AS o', old_key);
     ELSE
-        -- Who changes a key takes one row away and brings another; what stays as it is, is not logged.
-        rows := format(' FROM forge_old AS o FULL JOIN forge_new AS n ON %s', matched);
-        one := format('o.%1$I IS NULL OR n.%1$I IS NULL', key_names[1]);
-        some_key := format('SELECT CASE WHEN o.%1$I IS NULL THEN ''I'' WHEN n.%1$I IS NULL THEN ''D'' ELSE ''U'' END, ', key_names[1]) || some_key;
         SELECT CASE WHEN columns
                THEN coalesce(string_agg(format('CASE WHEN %s THEN %L END', c.differs, c.name), ', ' ORDER BY c.place), 'NULL::text')
                ELSE coalesce(string_agg(c.differs, ' OR ' ORDER BY c.plain DESC, c.place), 'false') END
         INTO changed FROM forge_change_columns(tracked) AS c WHERE NOT (c.plain AND c.name = ANY (key_names));
-        -- OFFSET 0: it is asked for once.
+        IF part = 'few' THEN
+            -- IS TRUE: that is no equality to the planner, who has nothing left but to compare the two.
+            op := '''U'''; one := 'false'; some_key := new_key;
+            joined := format('forge_old AS o, forge_new AS n WHERE (%s) IS TRUE AND NOT EXISTS (SELECT FROM forge_new OFFSET 1)', matched);
+        ELSE
+            -- Who changes a key takes one row away and brings another.
+            one := format('o.%1$I IS NULL OR n.%1$I IS NULL', key_names[1]);
+            op := format('CASE WHEN o.%1$I IS NULL THEN ''I'' WHEN n.%1$I IS NULL THEN ''D'' ELSE ''U'' END', key_names[1]);
+            joined := format('forge_old AS o FULL JOIN forge_new AS n ON %s WHERE true', matched);
+        END IF;
+        -- What stays as it is, is not logged. OFFSET 0: it is asked for once.
         rows := CASE WHEN columns
-            THEN format('SELECT c.* FROM (%s, CASE WHEN (%s) IS FALSE THEN array_remove(ARRAY[%s], NULL) END%s OFFSET 0)'
-                        ' AS c (op, row_id, key, changed) WHERE c.changed IS DISTINCT FROM ''{}''', some_key, one, changed, rows)
-            ELSE format('%s, NULL::text[]%s WHERE %s OR %s', some_key, rows, one, changed) END;
+            THEN format('SELECT c.* FROM (SELECT %s, %s, CASE WHEN (%s) IS FALSE THEN array_remove(ARRAY[%s], NULL) END FROM %s OFFSET 0)'
+                        ' AS c (op, row_id, key, changed) WHERE c.changed IS DISTINCT FROM ''{}''', op, some_key, one, changed, joined)
+            ELSE format('SELECT %s, %s, NULL::text[] FROM %s AND (%s OR %s)', op, some_key, joined, one, changed) END;
     END IF;
-    IF many THEN
+    IF part = 'many' THEN
         -- Of rows to which the same was done, numbers that follow each other with nobody else's between: in blocks of 64.
         RETURN format('INSERT INTO %1$s.forge_change_log (seq, slot, created_at, op, table_name, changed_cols, row_ids, keys)'
             ' OVERRIDING SYSTEM VALUE'
@@ -198,9 +207,10 @@ BEGIN
                         ' FROM (SELECT c.*, nextval(%5$L::regclass) AS seq FROM (%6$s) AS c (op, row_id, key, changed)) AS d) AS f) AS p'
             ' GROUP BY p.part, p.op, p.changed ORDER BY 1',
             home, slot, target, CASE cardinality(key_names) WHEN 1 THEN 'NULL' ELSE 'array_agg(p.key)' END,
-            home || '.forge_change_seq', rows);
+            home || '.forge_change_seq', rows || CASE operation WHEN 'UPDATE' THEN '' ELSE ' OFFSET 64' END);
     END IF;
-    RETURN start || format('c.op, %L, c.row_id, c.key, c.changed FROM (%s) AS c (op, row_id, key, changed)', target, rows);
+    RETURN start || format('c.op, %L, c.row_id, c.key, c.changed FROM (%s) AS c (op, row_id, key, changed)', target, rows)
+        || CASE WHEN part = 'few' AND operation <> 'UPDATE' THEN ' LIMIT 64' ELSE '' END;
 END
 $function$;
 
@@ -215,24 +225,26 @@ AS $function$
       AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')
 $function$;
 
--- What the trigger function does for an operation. A transaction that wrote few rows so far did so in this statement, too:
--- that is no statement to ask, and where it is not known, as of partitions, one has to.
+-- What the trigger function does for an operation: most statements change one row or a few, and take the first way.
 CREATE FUNCTION forge_change_branch(tracked oid, operation text, mode text, columns boolean) RETURNS text
     LANGUAGE sql STABLE SET search_path FROM CURRENT
 AS $function$
-    SELECT CASE WHEN s.many IS NULL THEN s.few || ';' ELSE format($source$
-        IF pg_stat_get_xact_tuples_%1$s(TG_RELID) NOT BETWEEN 1 AND 64 THEN
-            many := EXISTS (SELECT FROM %2$s OFFSET 64);
-        END IF;
-        IF many THEN
-            %3$s;
-        ELSE
-            %4$s;
-        END IF;$source$,
-        CASE operation WHEN 'INSERT' THEN 'inserted' WHEN 'UPDATE' THEN 'updated' ELSE 'deleted' END,
-        CASE operation WHEN 'DELETE' THEN 'forge_old' ELSE 'forge_new' END, s.many, s.few) END
+    SELECT CASE WHEN s.few IS NULL THEN s.every || ';' WHEN operation = 'UPDATE' THEN format($source$%s;
+        IF NOT FOUND THEN
+            rows := (SELECT count(*) FROM (SELECT FROM forge_new LIMIT 65) AS n);
+            IF rows > 64 THEN
+                %s;
+            ELSIF rows > 0 THEN
+                %s;
+            END IF;
+        END IF;$source$, s.few, s.many, s.every) ELSE format($source$%s;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        IF rows = 64 THEN
+            %s;
+        END IF;$source$, s.few, s.many) END
     FROM (SELECT forge_change_sql(tracked, operation, mode, columns, 'forge.slot'),
-                 forge_change_sql(tracked, operation, mode, columns, 'forge.slot', true)) AS s (few, many)
+                 forge_change_sql(tracked, operation, mode, columns, 'forge.slot', 'few'),
+                 forge_change_sql(tracked, operation, mode, columns, 'forge.slot', 'many')) AS s (every, few, many)
 $function$;
 
 -- The trigger function of a table. As the table was when this was written its statements are planned once; as it is later,
@@ -251,7 +263,7 @@ DECLARE
                           THEN coalesce(pg_sequence_last_value(%12$L::regclass), 0) END;
     altered boolean;
     mode text;
-    many boolean := false;
+    rows bigint;
 BEGIN
     IF slot IS NULL THEN
         -- With an older snapshot the catalog may tell of columns that are gone; the names of an object are those of now.

@@ -26,7 +26,7 @@ DROP FUNCTION IF EXISTS forge_change_body(oid, text, boolean);
 DROP FUNCTION IF EXISTS forge_change_shape(oid);
 DROP FUNCTION IF EXISTS forge_change_news(xid8, xid8[]);
 DROP FUNCTION IF EXISTS forge_change_branch(oid, text, text, boolean);
-DROP FUNCTION IF EXISTS forge_change_sql(oid, text, text, boolean, text, boolean);
+DROP FUNCTION IF EXISTS forge_change_sql(oid, text, text, boolean, text, text);
 DROP FUNCTION IF EXISTS forge_change_columns(oid);
 DROP FUNCTION IF EXISTS forge_change_key(oid);
 DROP TABLE IF EXISTS forge_change_consumers;
