@@ -133,8 +133,10 @@ class ChangeBlockTest {
                         for (int i = 0; i < 10; i++) {
                             fixture.execute(
                                     "INSERT INTO t SELECT " + first + " + g, 0 FROM generate_series(1, 2000) AS g",
-                                    "UPDATE t SET n = 1 WHERE id BETWEEN " + first + " + 1 AND " + first + " + 2000",
-                                    "DELETE FROM t WHERE id BETWEEN " + first + " + 1 AND " + first + " + 2000");
+                                    // Some rows go and come in the midst of those that stay.
+                                    "UPDATE t SET n = 1, id = CASE WHEN id % 10 = 0 THEN -id ELSE id END WHERE id BETWEEN "
+                                            + first + " + 1 AND " + first + " + 2000",
+                                    "DELETE FROM t WHERE abs(id) BETWEEN " + first + " + 1 AND " + first + " + 2000");
                         }
                     } catch (Exception e) {
                         failed.add(e);
@@ -154,7 +156,7 @@ class ChangeBlockTest {
             }
             assertEquals(List.of(), failed);
             List<ChangeRow> rows = fixture.rows(start);
-            assertEquals(120_000 + singles, rows.size());
+            assertEquals(20 * (2000 + 2200 + 2000) + singles, rows.size());
             Set<Long> numbers = new HashSet<>();
             rows.forEach(row -> assertTrue(numbers.add(row.seq()), row::toString));
             Map<String, ChangeOp> last = new HashMap<>();
@@ -163,7 +165,7 @@ class ChangeBlockTest {
                 boolean follows = switch (row.op()) {
                     case INSERT -> before == null || before == ChangeOp.DELETE;
                     case UPDATE -> before == ChangeOp.INSERT;
-                    default -> before == ChangeOp.UPDATE;
+                    default -> before == ChangeOp.INSERT || before == ChangeOp.UPDATE;
                 };
                 assertTrue(follows, () -> row + " came after " + before);
             }
@@ -210,10 +212,11 @@ class ChangeBlockTest {
     @Test
     void whatIsCountedIsCountedByRows(TestDatabase server) throws Exception {
         try (ChangeLogFixture fixture = new ChangeLogFixture(server)) {
-            fixture.execute("CREATE TABLE t (id int PRIMARY KEY)");
+            fixture.execute(
+                    "CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t SELECT generate_series(1, 1500)");
             fixture.log.track("t", TrackOptions.DEFAULTS);
             ChangePosition start = fixture.log.now();
-            fixture.execute("INSERT INTO t SELECT generate_series(1, 1500)");
+            fixture.execute("UPDATE t SET n = 1");
             assertEquals(OptionalLong.of(1), fixture.log.minSeq());
             assertEquals(OptionalLong.of(1500), fixture.log.maxSeq());
             ChangeLogStats stats = fixture.log.stats();
