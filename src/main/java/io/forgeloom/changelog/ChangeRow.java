@@ -5,7 +5,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A row of the log: what happened to one row of a table, or to a table as a whole. Immutable, safe for use by many threads.
+ * What happened to one row of a table, or to a table as a whole. Immutable, safe for use by many threads.
  *
  * @param position behind this row: a reader that starts there goes on with the next one
  * @param seq its number; ascending within a batch, and for each row of a table, not over all of the log

@@ -40,7 +40,7 @@ public record FollowOptions(int batchSize, Duration pollInterval, boolean ringAl
 
         private Builder() {}
 
-        /** How many rows are read at a time, and so are in memory; a batch has at most twice as many. Defaults to 5,000. */
+        /** How many rows are read at a time, and so are in memory; a batch has no more. 1 to 100,000, 5,000 by default. */
         public Builder batchSize(int batchSize) {
             this.batchSize = batchSize;
             return this;

@@ -12,6 +12,10 @@
  * numbers. Who changes a row has waited for the commit of whoever changed it before, and so has the higher number and is in
  * the same difference or a later one. No transaction that stays open holds anything up, in this database or in another.
  *
+ * <p>Where a statement changed more than 64 rows, one row of the table tells of up to 64 of them, whose numbers follow each
+ * other; its own number is the last of them. So no two rows of the table have numbers in between each other's, and a reader
+ * goes on behind any change.
+ *
  * <p>The log is a ring of eight partitions. Trimming empties one by TRUNCATE, and says in a row of
  * {@code forge_change_control} what nobody can read any more; readers look there after each page.
  *
