@@ -72,7 +72,7 @@ final class ElectBody implements LeaderBody {
 
     private void work(Leadership leadership) {
         try (TreeGuard guard = TreeGuard.start()) {
-            Process process = start(leadership);
+            Process process = start(leadership, guard);
             ProcessTree tree = new ProcessTree(process.toHandle());
             try {
                 guard.watch(process.pid());
@@ -124,13 +124,14 @@ final class ElectBody implements LeaderBody {
         }
     }
 
-    private Process start(Leadership leadership) throws IOException {
+    private Process start(Leadership leadership, TreeGuard guard) throws IOException {
         ProcessBuilder process = new ProcessBuilder(command).inheritIO();
         process.environment()
                 .putAll(Map.of(
                         "FORGE_ROLE", leadership.role().name(),
                         "FORGE_TERM", Long.toString(leadership.term()),
                         "FORGE_TOKEN", leadership.token().toString()));
+        guard.mark(process);
         return process.start();
     }
 
