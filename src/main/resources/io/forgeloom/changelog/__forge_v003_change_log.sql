@@ -197,14 +197,15 @@ BEGIN
             ELSE format('SELECT %s, %s, NULL::text[] FROM %s AND (%s OR %s)', op, some_key, joined, one, changed) END;
     END IF;
     IF part = 'many' THEN
-        -- Of rows to which the same was done, numbers that follow each other with nobody else's between: in blocks of 64.
+        -- Of rows to which the same was done, numbers that follow each other with nobody else's between: in blocks of 64. The
+        -- time is that of the number, as forge_change_youngest expects, not that of the end of a long statement.
         RETURN format('INSERT INTO %1$s.forge_change_log (seq, slot, created_at, op, table_name, changed_cols, row_ids, keys)'
             ' OVERRIDING SYSTEM VALUE'
-            ' SELECT max(p.seq), %2$s, (SELECT clock_timestamp()), p.op, %3$L, p.changed, array_agg(p.row_id), %4$s'
+            ' SELECT max(p.seq), %2$s, max(p.at), p.op, %3$L, p.changed, array_agg(p.row_id), %4$s'
             ' FROM (SELECT f.*, count(*) FILTER (WHERE f.follows IS NOT TRUE) OVER (ROWS UNBOUNDED PRECEDING) AS part'
                   ' FROM (SELECT d.*, d.seq = lag(d.seq) OVER () + 1 AND d.seq %% 64 <> 0'
                                ' AND d.op = lag(d.op) OVER () AND d.changed IS NOT DISTINCT FROM lag(d.changed) OVER () AS follows'
-                        ' FROM (SELECT c.*, nextval(%5$L::regclass) AS seq FROM (%6$s) AS c (op, row_id, key, changed)) AS d) AS f) AS p'
+                        ' FROM (SELECT c.*, nextval(%5$L::regclass) AS seq, clock_timestamp() AS at FROM (%6$s) AS c (op, row_id, key, changed)) AS d) AS f) AS p'
             ' GROUP BY p.part, p.op, p.changed ORDER BY 1',
             home, slot, target, CASE cardinality(key_names) WHEN 1 THEN 'NULL' ELSE 'array_agg(p.key)' END,
             home || '.forge_change_seq', rows || CASE operation WHEN 'UPDATE' THEN '' ELSE ' OFFSET 64' END);

@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -124,7 +123,6 @@ class ChangeBlockTest {
             fixture.log.track("t", new TrackOptions(TrackOptions.Mode.ROW, false));
             fixture.log.track("single", TrackOptions.DEFAULTS);
             ChangePosition start = fixture.log.now();
-            CountDownLatch done = new CountDownLatch(2);
             List<Throwable> failed = Collections.synchronizedList(new ArrayList<>());
             List<Thread> threads = new ArrayList<>();
             for (int first : new int[] {0, 10_000}) {
@@ -141,13 +139,12 @@ class ChangeBlockTest {
                     } catch (Exception e) {
                         failed.add(e);
                     }
-                    done.countDown();
                 }));
             }
             int singles = 0;
             try (Connection connection = server.connect();
                     Statement statement = connection.createStatement()) {
-                while (done.getCount() > 0) {
+                while (threads.stream().anyMatch(Thread::isAlive)) {
                     statement.execute("INSERT INTO single VALUES (" + ++singles + ")");
                 }
             }
@@ -225,6 +222,10 @@ class ChangeBlockTest {
                     1500,
                     stats.slots().stream().mapToLong(ChangeLogStats.Slot::rows).sum());
             assertEquals(1500, fixture.rows(start).size());
+            assertEquals(
+                    List.of("t"),
+                    fixture.column("SELECT count(DISTINCT created_at) > 1 FROM " + LOG),
+                    "each block has the time of its numbers");
         }
     }
 }

@@ -3,6 +3,8 @@ package io.forgeloom.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -15,6 +17,8 @@ class TreeGuardTest {
 
     private static final String STUBBORN = "trap '' TERM HUP; sleep 300 & echo ready; wait";
 
+    private final List<ProcessHandle> started = new ArrayList<>();
+
     @Test
     @EnabledOnOs(OS.LINUX)
     void commandEndsThoughItsStarterWasKilledBeforeItSaidWhich() throws Exception {
@@ -22,7 +26,7 @@ class TreeGuardTest {
                 TreeGuard other = TreeGuard.start()) {
             Process marked = stubborn(guard);
             Process others = stubborn(other);
-            ProcessHandle child = marked.toHandle().children().findFirst().orElseThrow();
+            ProcessHandle child = marked.children().findFirst().orElseThrow();
             guard.abandon();
             assertTrue(marked.waitFor(10, TimeUnit.SECONDS), "the command goes on");
             assertEquals(137, marked.exitValue());
@@ -31,14 +35,19 @@ class TreeGuardTest {
             other.watch(others.pid());
             other.abandon();
             assertTrue(others.waitFor(10, TimeUnit.SECONDS), "the command that was told of goes on");
+        } finally {
+            // Whatever a failure leaves.
+            started.forEach(ProcessHandle::destroyForcibly);
         }
     }
 
-    private static Process stubborn(TreeGuard guard) throws Exception {
+    private Process stubborn(TreeGuard guard) throws Exception {
         ProcessBuilder command = new ProcessBuilder("sh", "-c", STUBBORN);
         guard.mark(command);
         Process process = command.start();
+        started.add(process.toHandle());
         assertEquals("ready", process.inputReader().readLine());
+        process.children().forEach(started::add);
         return process;
     }
 }

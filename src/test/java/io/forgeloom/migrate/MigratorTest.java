@@ -143,7 +143,6 @@ class MigratorTest {
         try (Connection connection = server.connect();
                 Statement statement = connection.createStatement()) {
             statement.execute("LISTEN forge_schema_changed");
-            PGConnection told = connection.unwrap(PGConnection.class);
             migrate(server);
             List<String> first = toldUntilNow(connection);
             assertFalse(first.isEmpty());
