@@ -9,6 +9,11 @@
 -- another one by TRUNCATE, which leaves no dead rows and stops nobody who writes elsewhere. A row's slot says nothing of
 -- its age: a late writer may write into one that was left long ago.
 
+-- Both are read by every writer, so they are sequences: no dead versions, one buffer, seen at once by whoever has an old
+-- snapshot, and no serializable transaction conflicts over them.
+CREATE SEQUENCE forge_change_slot AS smallint MINVALUE 0 MAXVALUE 7 START 0;
+COMMENT ON SEQUENCE forge_change_slot IS 'Forgeloom: last_value is the slot of forge_change_log that is written to';
+
 CREATE TABLE forge_change_log (
     -- Of the last change that the row tells of. The cache must be 1, or a session hands out numbers that it drew before
     -- another's commit.
@@ -16,7 +21,7 @@ CREATE TABLE forge_change_log (
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     -- Not now(), which is when the transaction began.
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    slot smallint NOT NULL,
+    slot smallint NOT NULL DEFAULT coalesce(pg_sequence_last_value('forge_change_slot'), 0),
     -- I, U, D, T: INSERT, UPDATE, DELETE, TRUNCATE.
     op "char" NOT NULL,
     -- As SQL spells it: schema.table, quoted where need be.
@@ -47,10 +52,6 @@ CREATE INDEX forge_change_log_by_xid ON forge_change_log (xid, seq);
 
 COMMENT ON TABLE forge_change_log IS 'Forgeloom: the changes of tracked tables, to be read through snapshots, never by seq > last';
 
--- Both are read by every writer, so they are sequences: no dead versions, one buffer, seen at once by whoever has an old
--- snapshot, and no serializable transaction conflicts over them.
-CREATE SEQUENCE forge_change_slot AS smallint MINVALUE 0 MAXVALUE 7 START 0;
-COMMENT ON SEQUENCE forge_change_slot IS 'Forgeloom: last_value is the slot of forge_change_log that is written to';
 -- Twice the time, in milliseconds since 1970, until which someone sleeps and wants to be woken; odd if that is wanted
 -- even where transactions can be prepared, which a notification makes impossible.
 CREATE SEQUENCE forge_change_sleepers MINVALUE 0 START 0;
@@ -133,11 +134,11 @@ AS $function$
     WHERE t.typtype <> 'd'
 $function$;
 
--- The statement that logs what one statement did to a table, as the table is now; slot is what stands for the slot. Part all
--- logs a row for each row that was changed. Few does so for the first 64 of them, or, of an UPDATE, for one that is alone and
--- keeps its key, which takes no join to speak of. Many logs a row for up to 64 of them: of all that an UPDATE changed, else of
--- what few has left. Where nothing is logged by rows there is all, and the others are null.
-CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean, slot text, part text DEFAULT 'all') RETURNS text
+-- The statement that logs what one statement did to a table, as the table is now. Part all logs a row for each row that was
+-- changed. Few does so for the first 64 of them, or, of an UPDATE, for one that is alone and keeps its key, which takes no
+-- join to speak of. Many logs a row for up to 64 of them: of all that an UPDATE changed, else of what few has left. Where
+-- nothing is logged by rows there is all, and the others are null.
+CREATE FUNCTION forge_change_sql(tracked oid, operation text, mode text, columns boolean, part text DEFAULT 'all') RETURNS text
     LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
 AS $function$
 DECLARE
@@ -145,7 +146,7 @@ DECLARE
     target text := (SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
                     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tracked);
     key_names text[] := forge_change_key(tracked);
-    start text := format('INSERT INTO %s.forge_change_log (slot, op, table_name, row_id, key, changed_cols) SELECT %s, ', home, slot);
+    start text := format('INSERT INTO %s.forge_change_log (op, table_name, row_id, key, changed_cols) SELECT ', home);
     -- Of o, of n, and of whichever there is.
     old_key text; new_key text; some_key text; matched text; changed text;
     op text; one text; joined text; rows text;
@@ -181,9 +182,12 @@ BEGIN
                ELSE coalesce(string_agg(c.differs, ' OR ' ORDER BY c.plain DESC, c.place), 'false') END
         INTO changed FROM forge_change_columns(tracked) AS c WHERE NOT (c.plain AND c.name = ANY (key_names));
         IF part = 'few' THEN
-            -- IS TRUE: that is no equality to the planner, who has nothing left but to compare the two.
+            -- What there is to compare is one row with another, or nothing: whether it is alone is asked of each old row, before
+            -- any new one is looked at. The join is an outer one on nothing so that it is done in that order.
             op := '''U'''; one := 'false'; some_key := new_key;
-            joined := format('forge_old AS o, forge_new AS n WHERE (%s) IS TRUE AND NOT EXISTS (SELECT FROM forge_new OFFSET 1)', matched);
+            joined := format('forge_old AS o LEFT JOIN forge_new AS n ON true'
+                ' WHERE CASE WHEN EXISTS (SELECT FROM forge_new OFFSET 1) THEN false ELSE o.%I IS NOT NULL END AND coalesce(%s, false)',
+                key_names[1], matched);
         ELSE
             -- Who changes a key takes one row away and brings another.
             one := format('o.%1$I IS NULL OR n.%1$I IS NULL', key_names[1]);
@@ -199,15 +203,15 @@ BEGIN
     IF part = 'many' THEN
         -- Of rows to which the same was done, numbers that follow each other with nobody else's between: in blocks of 64. The
         -- time is that of the number, as forge_change_youngest expects, not that of the end of a long statement.
-        RETURN format('INSERT INTO %1$s.forge_change_log (seq, slot, created_at, op, table_name, changed_cols, row_ids, keys)'
+        RETURN format('INSERT INTO %1$s.forge_change_log (seq, created_at, op, table_name, changed_cols, row_ids, keys)'
             ' OVERRIDING SYSTEM VALUE'
-            ' SELECT max(p.seq), %2$s, max(p.at), p.op, %3$L, p.changed, array_agg(p.row_id), %4$s'
+            ' SELECT max(p.seq), max(p.at), p.op, %2$L, p.changed, array_agg(p.row_id), %3$s'
             ' FROM (SELECT f.*, count(*) FILTER (WHERE f.follows IS NOT TRUE) OVER (ROWS UNBOUNDED PRECEDING) AS part'
                   ' FROM (SELECT d.*, d.seq = lag(d.seq) OVER () + 1 AND d.seq %% 64 <> 0'
                                ' AND d.op = lag(d.op) OVER () AND d.changed IS NOT DISTINCT FROM lag(d.changed) OVER () AS follows'
-                        ' FROM (SELECT c.*, nextval(%5$L::regclass) AS seq, clock_timestamp() AS at FROM (%6$s) AS c (op, row_id, key, changed)) AS d) AS f) AS p'
+                        ' FROM (SELECT c.*, nextval(%4$L::regclass) AS seq, clock_timestamp() AS at FROM (%5$s) AS c (op, row_id, key, changed)) AS d) AS f) AS p'
             ' GROUP BY p.part, p.op, p.changed ORDER BY 1',
-            home, slot, target, CASE cardinality(key_names) WHEN 1 THEN 'NULL' ELSE 'array_agg(p.key)' END,
+            home, target, CASE cardinality(key_names) WHEN 1 THEN 'NULL' ELSE 'array_agg(p.key)' END,
             home || '.forge_change_seq', rows || CASE operation WHEN 'UPDATE' THEN '' ELSE ' OFFSET 64' END);
     END IF;
     RETURN start || format('c.op, %L, c.row_id, c.key, c.changed FROM (%s) AS c (op, row_id, key, changed)', target, rows)
@@ -215,22 +219,52 @@ BEGIN
 END
 $function$;
 
--- What tells one set of columns from another. Said to be immutable so that it is asked when a statement is planned, and
--- only then: a plan in which a table's number occurs is made anew whenever that table is altered. Planned with an older
--- snapshot, which may not see that yet, it says that it does not know.
+-- What tells a table by one name and with one set of columns from another. Said to be immutable so that it is asked when a
+-- statement is planned, and only then: a plan in which a table's number occurs is made anew whenever that table is altered,
+-- and any plan when a schema is. Planned with an older snapshot, which may not see that yet, it says that it does not know.
 CREATE FUNCTION forge_change_shape(tracked oid) RETURNS bigint
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
-    WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped
+    SELECT hashtextextended(format('%I.%I', n.nspname, c.relname), bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)))
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.oid = tracked AND a.attnum > 0 AND NOT a.attisdropped
       AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')
+    GROUP BY n.nspname, c.relname
 $function$;
 
--- What the trigger function does for an operation: most statements change one row or a few, and take the first way.
-CREATE FUNCTION forge_change_branch(tracked oid, operation text, mode text, columns boolean) RETURNS text
-    LANGUAGE sql STABLE SET search_path FROM CURRENT
+-- The trigger function of a table for one operation. As the table was when this was written its statements are planned
+-- once; as it is later, with other columns or another name, each is made anew: that takes longer, and no write fails.
+-- Whatever is done for each statement costs the writer, each expression as each statement: there are as few as there can be.
+CREATE FUNCTION forge_change_body(tracked oid, operation text, mode text, columns boolean) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
 AS $function$
-    SELECT CASE WHEN s.few IS NULL THEN s.every || ';' WHEN operation = 'UPDATE' THEN format($source$%s;
+DECLARE
+    home text := quote_ident(current_schema());
+    target pg_class%ROWTYPE;
+    shape bigint;
+    every text := forge_change_sql(tracked, operation, mode, columns);
+    few text := forge_change_sql(tracked, operation, mode, columns, 'few');
+    many text := forge_change_sql(tracked, operation, mode, columns, 'many');
+    sleepers text := format('pg_sequence_last_value(%L::regclass)', home || '.forge_change_sleepers');
+    -- Where someone sleeps, where it cannot fail a PREPARE TRANSACTION, and where the queue has room.
+    ring text := format($source$IF %1$s / 2 > extract(epoch FROM clock_timestamp()) * 1000
+           AND (%1$s %% 2 = 1 OR current_setting('max_prepared_transactions') = '0') AND pg_notification_queue_usage() < 0.5
+        THEN
+            PERFORM pg_notify('forge_changes', '');
+        END IF;$source$, sleepers);
+    logs text;
+BEGIN
+    SELECT c.* INTO STRICT target FROM pg_class AS c WHERE c.oid = tracked;
+    SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) INTO shape
+    FROM pg_attribute AS a WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped;
+    logs := CASE WHEN few IS NULL THEN format($source$%s%s;
+    IF %s > 0 THEN
+        %s
+    END IF;$source$,
+            -- An xid before a seq, also where nothing had to be emptied.
+            CASE operation WHEN 'TRUNCATE' THEN E'PERFORM pg_current_xact_id();\n    ' ELSE '' END, every, sleepers, ring)
+        WHEN operation = 'UPDATE' THEN format($source$%s;
+    IF NOT FOUND OR %s > 0 THEN
         IF NOT FOUND THEN
             rows := (SELECT count(*) FROM (SELECT FROM forge_new LIMIT 65) AS n);
             IF rows > 64 THEN
@@ -238,76 +272,48 @@ AS $function$
             ELSIF rows > 0 THEN
                 %s;
             END IF;
-        END IF;$source$, s.few, s.many, s.every) ELSE format($source$%s;
-        GET DIAGNOSTICS rows = ROW_COUNT;
+        END IF;
+        %s
+    END IF;$source$, few, sleepers, many, every, ring)
+        ELSE format($source$%s;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    IF rows = 64 OR %s > 0 THEN
         IF rows = 64 THEN
             %s;
-        END IF;$source$, s.few, s.many) END
-    FROM (SELECT forge_change_sql(tracked, operation, mode, columns, 'forge.slot'),
-                 forge_change_sql(tracked, operation, mode, columns, 'forge.slot', 'few'),
-                 forge_change_sql(tracked, operation, mode, columns, 'forge.slot', 'many')) AS s (every, few, many)
-$function$;
-
--- The trigger function of a table. As the table was when this was written its statements are planned once; as it is later,
--- with other columns or another name, each is made anew: that takes longer, and no write fails. Whatever is done for each
--- statement is done without one of its own, where that can be.
-CREATE FUNCTION forge_change_body(tracked oid, mode text, columns boolean) RETURNS text
-    LANGUAGE sql STABLE SET search_path FROM CURRENT
-AS $function$
-    SELECT format($source$
+        END IF;
+        %s
+    END IF;$source$, few, sleepers, many, ring) END;
+    RETURN format($source$
 -- forge_enable_reactivity: mode %1$s, columns %2$s
-<<forge>>
 DECLARE
-    -- Null where the table is not known to be as it was when this was written.
-    slot smallint := CASE WHEN TG_RELID = %11$s::oid AND %10$s.forge_change_shape(%11$s::oid) = %5$s
-                               AND TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L
-                          THEN coalesce(pg_sequence_last_value(%12$L::regclass), 0) END;
     altered boolean;
     mode text;
     rows bigint;
 BEGIN
-    IF slot IS NULL THEN
+    IF (TG_RELID = %3$s::oid AND %4$s.forge_change_shape(%3$s::oid) = %5$s) IS NOT TRUE THEN
         -- With an older snapshot the catalog may tell of columns that are gone; the names of an object are those of now.
-        SELECT (bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) = %5$s AND count(*) = count(i.names)
-                AND TG_TABLE_NAME = %3$L AND TG_TABLE_SCHEMA = %4$L) IS NOT TRUE,
+        SELECT (bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) = %6$s AND count(*) = count(i.names)
+                AND TG_TABLE_NAME = %7$L AND TG_TABLE_SCHEMA = %8$L) IS NOT TRUE,
                CASE WHEN count(*) = count(i.names) THEN %1$L ELSE 'statement' END
         INTO altered, mode
         FROM pg_attribute AS a LEFT JOIN LATERAL pg_identify_object_as_address(1259, TG_RELID, a.attnum) AS i (kind, names, args)
             ON i.names[3] = a.attname
         WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped;
-        slot := coalesce(pg_sequence_last_value(%12$L::regclass), 0);
+        IF altered THEN
+            PERFORM pg_current_xact_id();
+            EXECUTE %4$s.forge_change_sql(TG_RELID, TG_OP, mode, %2$L);
+            %9$s
+            RETURN NULL;
+        END IF;
     END IF;
-    IF altered THEN
-        PERFORM pg_current_xact_id();
-        EXECUTE %10$s.forge_change_sql(TG_RELID, TG_OP, mode, %2$L, '$1') USING slot;
-    ELSIF TG_OP = 'INSERT' THEN
-        %6$s
-    ELSIF TG_OP = 'UPDATE' THEN
-        %7$s
-    ELSIF TG_OP = 'DELETE' THEN
-        %8$s
-    ELSE
-        -- An xid before a seq, also where nothing had to be emptied.
-        PERFORM pg_current_xact_id();
-        %9$s;
-    END IF;
-    -- Rings only where someone sleeps, where it cannot fail a PREPARE TRANSACTION, and where the queue has room.
-    IF pg_sequence_last_value(%13$L::regclass) > 0 THEN
-        PERFORM pg_notify('forge_changes', '') FROM %10$s.forge_change_sleepers AS w
-        WHERE w.last_value / 2 > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
-          AND (w.last_value %% 2 = 1 OR current_setting('max_prepared_transactions') = '0')
-          AND pg_notification_queue_usage() < 0.5;
-    END IF;
-    RETURN NULL;
+    %10$s
+    -- Of a statement NEW is null; it is no expression.
+    RETURN NEW;
 END
-$source$, mode, columns, c.relname, n.nspname,
-        (SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) FROM pg_attribute AS a
-         WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped),
-        forge_change_branch(tracked, 'INSERT', mode, columns), forge_change_branch(tracked, 'UPDATE', mode, columns),
-        forge_change_branch(tracked, 'DELETE', mode, columns), forge_change_sql(tracked, 'TRUNCATE', mode, columns, 'forge.slot'),
-        quote_ident(current_schema()), tracked, quote_ident(current_schema()) || '.forge_change_slot',
-        quote_ident(current_schema()) || '.forge_change_sleepers')
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tracked
+$source$, mode, columns, tracked, home,
+        hashtextextended(format('%I.%I', (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = target.relnamespace), target.relname), shape),
+        shape, target.relname, (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = target.relnamespace), ring, logs);
+END
 $function$;
 
 -- Ends the tracking of a table; what is in the log stays. Clears away what tables left that were dropped.
@@ -347,9 +353,10 @@ DECLARE
     space text;
     problem text;
     log_owner oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'forge_change_log'::regclass);
-    function_name text;
+    -- Of the table's trigger functions, which end in what they are for.
+    name text := 'forge_track_' || left(replace(gen_random_uuid()::text, '-', ''), 16);
+    known pg_proc%ROWTYPE;
     source text;
-    known text;
     settings text := '';
     operation text;
 BEGIN
@@ -384,33 +391,29 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('table %s cannot be tracked: %s', tracked, problem);
     END IF;
-    source := forge_change_body(tracked, mode, columns);
-    SELECT p.proname, p.prosrc INTO function_name, known FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-    WHERE t.tgrelid = tracked AND t.tgname = 'forge_changes_truncate' AND p.pronamespace = quote_ident(current_schema())::regnamespace;
-    IF source IS NOT DISTINCT FROM known THEN
-        RETURN;
-    END IF;
     -- An identity must look the same whatever the writer has set.
     IF EXISTS (SELECT FROM forge_change_columns(tracked) AS c WHERE c.name = ANY (forge_change_key(tracked)) AND c.settings) THEN
         settings := 'SET datestyle = ''ISO, YMD'' SET timezone = ''UTC'' SET intervalstyle = ''postgres'''
             ' SET bytea_output = ''hex'' SET extra_float_digits = 1 SET lc_monetary = ''C''';
     END IF;
-    known := coalesce(function_name, 'forge_track_' || left(replace(gen_random_uuid()::text, '-', ''), 16));
-    EXECUTE format('CREATE OR REPLACE FUNCTION %1$s.%2$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
-        ' SET search_path = %1$s, pg_temp %3$s AS %4$L', home, known, settings, source);
-    IF function_name IS NOT NULL THEN
-        RETURN;
-    END IF;
-    EXECUTE format('REVOKE ALL ON FUNCTION %s.%I() FROM PUBLIC', home, known);
-    IF current_user <> pg_get_userbyid(log_owner) THEN
-        EXECUTE format('ALTER FUNCTION %s.%I() OWNER TO %s', home, known, log_owner::regrole);
-    END IF;
     FOREACH operation IN ARRAY '{insert,update,delete,truncate}'::text[] LOOP
+        source := forge_change_body(tracked, upper(operation), mode, columns);
+        SELECT p.* INTO known FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = tracked AND t.tgname = 'forge_changes_' || operation AND p.pronamespace = home::regnamespace;
+        CONTINUE WHEN source = known.prosrc;
+        known.proname := coalesce(known.proname, name || '_' || operation);
+        EXECUTE format('CREATE OR REPLACE FUNCTION %1$s.%2$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
+            ' SET search_path = %1$s, pg_temp %3$s AS %4$L', home, known.proname, settings, source);
+        CONTINUE WHEN known.prosrc IS NOT NULL;
+        EXECUTE format('REVOKE ALL ON FUNCTION %s.%I() FROM PUBLIC', home, known.proname);
+        IF current_user <> pg_get_userbyid(log_owner) THEN
+            EXECUTE format('ALTER FUNCTION %s.%I() OWNER TO %s', home, known.proname, log_owner::regrole);
+        END IF;
         EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s.%I()',
             'forge_changes_' || operation, operation, tracked,
             CASE operation WHEN 'insert' THEN 'REFERENCING NEW TABLE AS forge_new'
                 WHEN 'update' THEN 'REFERENCING OLD TABLE AS forge_old NEW TABLE AS forge_new'
-                WHEN 'delete' THEN 'REFERENCING OLD TABLE AS forge_old' ELSE '' END, home, known);
+                WHEN 'delete' THEN 'REFERENCING OLD TABLE AS forge_old' ELSE '' END, home, known.proname);
         -- For whoever writes as replication does.
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tracked, 'forge_changes_' || operation);
     END LOOP;

@@ -27,9 +27,8 @@ GRANT EXECUTE ON FUNCTION :"schema".forge_trim_changes(timestamp with time zone,
 -- Nothing on FUNCTION :"schema".forge_disable_reactivity(regclass): as above
 -- Nothing on FUNCTION :"schema".forge_change_key(oid): a part of forge_enable_reactivity
 -- Nothing on FUNCTION :"schema".forge_change_columns(oid): a part of forge_enable_reactivity
--- Nothing on FUNCTION :"schema".forge_change_sql(oid, text, text, boolean, text, text): a part of forge_enable_reactivity
--- Nothing on FUNCTION :"schema".forge_change_branch(oid, text, text, boolean): a part of forge_enable_reactivity
--- Nothing on FUNCTION :"schema".forge_change_body(oid, text, boolean): a part of forge_enable_reactivity
+-- Nothing on FUNCTION :"schema".forge_change_sql(oid, text, text, boolean, text): a part of forge_enable_reactivity
+-- Nothing on FUNCTION :"schema".forge_change_body(oid, text, text, boolean): a part of forge_enable_reactivity
 -- Nothing on FUNCTION :"schema".forge_change_shape(oid): asked by the trigger functions, for their owner
 GRANT EXECUTE ON FUNCTION :"schema".forge_change_news(xid8, xid8[]) TO :"role";
 -- Nothing on FUNCTION :"schema".forge_change_youngest(integer): a part of forge_trim_changes

@@ -22,18 +22,17 @@ DROP FUNCTION IF EXISTS forge_change_unseen(integer, pg_snapshot);
 DROP FUNCTION IF EXISTS forge_change_youngest(integer);
 DROP FUNCTION IF EXISTS forge_enable_reactivity(regclass, text, boolean);
 DROP FUNCTION IF EXISTS forge_disable_reactivity(regclass);
-DROP FUNCTION IF EXISTS forge_change_body(oid, text, boolean);
+DROP FUNCTION IF EXISTS forge_change_body(oid, text, text, boolean);
 DROP FUNCTION IF EXISTS forge_change_shape(oid);
 DROP FUNCTION IF EXISTS forge_change_news(xid8, xid8[]);
-DROP FUNCTION IF EXISTS forge_change_branch(oid, text, text, boolean);
-DROP FUNCTION IF EXISTS forge_change_sql(oid, text, text, boolean, text, text);
+DROP FUNCTION IF EXISTS forge_change_sql(oid, text, text, boolean, text);
 DROP FUNCTION IF EXISTS forge_change_columns(oid);
 DROP FUNCTION IF EXISTS forge_change_key(oid);
 DROP TABLE IF EXISTS forge_change_consumers;
 DROP TABLE IF EXISTS forge_change_control;
 DROP SEQUENCE IF EXISTS forge_change_sleepers;
-DROP SEQUENCE IF EXISTS forge_change_slot;
 DROP TABLE IF EXISTS forge_change_log;
+DROP SEQUENCE IF EXISTS forge_change_slot;
 DROP TABLE IF EXISTS forge_leaders; -- v002
 DROP FUNCTION IF EXISTS forge_validate_identifier(text); -- v001
 -- The runner's own table last: with it goes the knowledge of what there was.
