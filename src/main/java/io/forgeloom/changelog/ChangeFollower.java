@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the log and waits for more. While nothing comes it sleeps, and a writer's commit wakes it over the bus; where that
- * does not work it looks by itself, every {@link FollowOptions#pollInterval()} at least. While rows come it looks every five
- * milliseconds at most, for all that have come. It has no thread of its own and
- * holds no connection between two looks.
+ * does not work it looks by itself, every {@link FollowOptions#pollInterval()} at least. While rows come it waits after each
+ * look, four times as long as that took, at least 5 and at most 25 ms, and then reads all that have come: where the server
+ * is busy it leaves it to the writers. It has no thread of its own and holds no connection between two looks.
  *
  * <p>One thread at a time; {@link #close()} and {@link #position()} are for any thread.
  */
@@ -22,8 +22,11 @@ public final class ChangeFollower implements AutoCloseable {
 
     private static final Duration NO_LIMIT = Duration.ofDays(365);
 
-    /** Between a batch that was not full and the next look. */
-    private static final long PACE_NANOS = Duration.ofMillis(5).toNanos();
+    /** Between a batch that was not full and the next look: bounds, and how often as long as the look took. */
+    private static final long PACE_MIN_NANOS = Duration.ofMillis(5).toNanos();
+
+    private static final long PACE_MAX_NANOS = Duration.ofMillis(25).toNanos();
+    private static final int PACE_TIMES = 4;
 
     private final LogReader reader;
     private final Subscription subscription;
@@ -31,7 +34,7 @@ public final class ChangeFollower implements AutoCloseable {
     private final @Nullable Hold hold;
     private volatile boolean closed;
     private long lookedNanos;
-    private boolean paced;
+    private long paceNanos;
 
     ChangeFollower(LogReader reader, Subscription subscription, Doze doze, @Nullable Hold hold) {
         this.reader = reader;
@@ -81,9 +84,12 @@ public final class ChangeFollower implements AutoCloseable {
         while (true) {
             requireOpen();
             pace(deadline);
+            long begunNanos = System.nanoTime();
             ChangeElement next = reader.next();
             lookedNanos = System.nanoTime();
-            paced = next instanceof Batch && reader.isAtEnd();
+            paceNanos = next instanceof Batch && reader.isAtEnd()
+                    ? Math.clamp(PACE_TIMES * (lookedNanos - begunNanos), PACE_MIN_NANOS, PACE_MAX_NANOS)
+                    : 0;
             if (hold != null) {
                 hold.keep(next == null);
             }
@@ -108,7 +114,8 @@ public final class ChangeFollower implements AutoCloseable {
 
     /** Where rows come one by one, they are read some at a time: that costs the writers less. */
     private void pace(Deadline deadline) throws InterruptedException {
-        long wait = paced ? Math.min(PACE_NANOS - (System.nanoTime() - lookedNanos), deadline.remainingNanos()) : 0;
+        long wait =
+                paceNanos == 0 ? 0 : Math.min(paceNanos - (System.nanoTime() - lookedNanos), deadline.remainingNanos());
         if (wait > 0) {
             Thread.sleep(Duration.ofNanos(wait));
         }
