@@ -255,6 +255,45 @@ class ChangeTrackingTest {
     }
 
     @Test
+    void whoeverTracksAgainGetsBackATriggerThatIsGone(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = new ChangeLogFixture(server)) {
+            fixture.execute("CREATE TABLE t (id int PRIMARY KEY, a int)");
+            fixture.log.track("t", TrackOptions.DEFAULTS);
+            ChangePosition start = fixture.log.now();
+            fixture.execute(
+                    "DROP TRIGGER forge_changes_update ON t", "INSERT INTO t VALUES (1, 1)", "UPDATE t SET a = 2");
+            fixture.log.track("t", TrackOptions.DEFAULTS);
+            fixture.execute("UPDATE t SET a = 3");
+            assertEquals(List.of("I elsewhere.t 1", "U elsewhere.t 1 a"), fixture.lines(start));
+            fixture.log.untrack("t");
+            assertEquals(
+                    List.of("0"), fixture.column("SELECT count(*) FROM pg_proc WHERE proname LIKE 'forge\\_track%'"));
+        }
+    }
+
+    @Test
+    void aTableIsCalledAsItIsCalledNow(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = new ChangeLogFixture(server)) {
+            fixture.execute("CREATE SCHEMA shop", "CREATE TABLE shop.t (id int PRIMARY KEY, a int)");
+            fixture.log.track("shop.t", TrackOptions.DEFAULTS);
+            ChangePosition start = fixture.log.now();
+            // By one session, which keeps its plans.
+            fixture.execute(
+                    "INSERT INTO shop.t VALUES (1, 1)",
+                    "ALTER SCHEMA shop RENAME TO store",
+                    "INSERT INTO store.t VALUES (2, 1)",
+                    "ALTER TABLE store.t SET SCHEMA elsewhere",
+                    "UPDATE elsewhere.t SET a = 2 WHERE id = 1",
+                    "ALTER TABLE elsewhere.t RENAME TO u",
+                    "DELETE FROM elsewhere.u WHERE id = 1",
+                    "TRUNCATE elsewhere.u");
+            assertEquals(
+                    List.of("I shop.t 1", "I store.t 2", "U elsewhere.t 1 a", "D elsewhere.u 1", "T elsewhere.u null"),
+                    fixture.lines(start));
+        }
+    }
+
+    @Test
     void noNameOfTheUsersIsTakenForOneOfOurs(TestDatabase server) throws Exception {
         try (ChangeLogFixture fixture = new ChangeLogFixture(server)) {
             fixture.execute(
