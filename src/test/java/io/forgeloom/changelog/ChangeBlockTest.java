@@ -20,12 +20,14 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Statements that change many rows, of which one row of the log tells of several: who reads sees one for each. */
 @WithDatabase
 @Timeout(60)
+@Tag("slow")
 class ChangeBlockTest {
 
     private static final String LOG = "elsewhere.forge_change_log";

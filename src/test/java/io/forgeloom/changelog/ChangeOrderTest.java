@@ -16,12 +16,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Nothing is lost, nothing comes twice, and for each row the order is that of commits, whatever writers do. */
 @WithDatabase
 @Timeout(120)
+@Tag("slow")
 class ChangeOrderTest {
 
     private static final String LOG = "elsewhere.forge_change_log";

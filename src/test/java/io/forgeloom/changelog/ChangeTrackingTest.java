@@ -19,12 +19,14 @@ import java.sql.Statement;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What is logged of what statement, of which tables, and that no write ever fails for it. */
 @WithDatabase
 @Timeout(60)
+@Tag("slow")
 class ChangeTrackingTest {
 
     @Test
