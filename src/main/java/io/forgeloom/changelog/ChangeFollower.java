@@ -82,8 +82,8 @@ public final class ChangeFollower implements AutoCloseable {
     private Optional<ChangeElement> look(Duration timeout) throws InterruptedException {
         Deadline deadline = Deadline.after(timeout);
         while (true) {
-            requireOpen();
             pace(deadline);
+            requireOpen();
             long begunNanos = System.nanoTime();
             ChangeElement next = reader.next();
             lookedNanos = System.nanoTime();

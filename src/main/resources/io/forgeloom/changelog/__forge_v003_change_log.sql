@@ -13,6 +13,10 @@
 -- snapshot, and no serializable transaction conflicts over them.
 CREATE SEQUENCE forge_change_slot AS smallint MINVALUE 0 MAXVALUE 7 START 0;
 COMMENT ON SEQUENCE forge_change_slot IS 'Forgeloom: last_value is the slot of forge_change_log that is written to';
+-- Twice the time, in milliseconds since 1970, until which someone sleeps and wants to be woken; odd if that is wanted
+-- even where transactions can be prepared, which a notification makes impossible.
+CREATE SEQUENCE forge_change_sleepers MINVALUE 0 START 0;
+COMMENT ON SEQUENCE forge_change_sleepers IS 'Forgeloom: until when writers ring forge_changes';
 
 CREATE TABLE forge_change_log (
     -- Of the last change that the row tells of. The cache must be 1, or a session hands out numbers that it drew before
@@ -51,11 +55,6 @@ CREATE INDEX forge_change_log_by_seq ON forge_change_log (seq);
 CREATE INDEX forge_change_log_by_xid ON forge_change_log (xid, seq);
 
 COMMENT ON TABLE forge_change_log IS 'Forgeloom: the changes of tracked tables, to be read through snapshots, never by seq > last';
-
--- Twice the time, in milliseconds since 1970, until which someone sleeps and wants to be woken; odd if that is wanted
--- even where transactions can be prepared, which a notification makes impossible.
-CREATE SEQUENCE forge_change_sleepers MINVALUE 0 START 0;
-COMMENT ON SEQUENCE forge_change_sleepers IS 'Forgeloom: until when writers ring forge_changes';
 
 -- What a reader must know of trimming. One row.
 CREATE TABLE forge_change_control (

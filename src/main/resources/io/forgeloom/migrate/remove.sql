@@ -30,8 +30,8 @@ DROP FUNCTION IF EXISTS forge_change_columns(oid);
 DROP FUNCTION IF EXISTS forge_change_key(oid);
 DROP TABLE IF EXISTS forge_change_consumers;
 DROP TABLE IF EXISTS forge_change_control;
-DROP SEQUENCE IF EXISTS forge_change_sleepers;
 DROP TABLE IF EXISTS forge_change_log;
+DROP SEQUENCE IF EXISTS forge_change_sleepers;
 DROP SEQUENCE IF EXISTS forge_change_slot;
 DROP TABLE IF EXISTS forge_leaders; -- v002
 DROP FUNCTION IF EXISTS forge_validate_identifier(text); -- v001
