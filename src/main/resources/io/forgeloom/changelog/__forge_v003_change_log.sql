@@ -239,8 +239,7 @@ CREATE FUNCTION forge_change_body(tracked oid, operation text, mode text, column
 AS $function$
 DECLARE
     home text := quote_ident(current_schema());
-    target pg_class%ROWTYPE;
-    shape bigint;
+    space name; called name; shape bigint;
     every text := forge_change_sql(tracked, operation, mode, columns);
     few text := forge_change_sql(tracked, operation, mode, columns, 'few');
     many text := forge_change_sql(tracked, operation, mode, columns, 'many');
@@ -253,9 +252,10 @@ DECLARE
         END IF;$source$, sleepers);
     logs text;
 BEGIN
-    SELECT c.* INTO STRICT target FROM pg_class AS c WHERE c.oid = tracked;
-    SELECT bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) INTO shape
-    FROM pg_attribute AS a WHERE a.attrelid = tracked AND a.attnum > 0 AND NOT a.attisdropped;
+    SELECT n.nspname, c.relname, bit_xor(hashtextextended(a.attname::text, a.atttypid::bigint)) INTO STRICT space, called, shape
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.oid = tracked GROUP BY n.nspname, c.relname;
     logs := CASE WHEN few IS NULL THEN format($source$%s%s;
     IF %s > 0 THEN
         %s
@@ -310,8 +310,7 @@ BEGIN
     RETURN NEW;
 END
 $source$, mode, columns, tracked, home,
-        hashtextextended(format('%I.%I', (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = target.relnamespace), target.relname), shape),
-        shape, target.relname, (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = target.relnamespace), ring, logs);
+        hashtextextended(format('%I.%I', space, called), shape), shape, called, space, ring, logs);
 END
 $function$;
 

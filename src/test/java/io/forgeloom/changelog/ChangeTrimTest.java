@@ -119,6 +119,18 @@ class ChangeTrimTest {
     }
 
     @Test
+    void noSlotIsReadThroughThoughNobodyKnowsWhatIsInIt(TestDatabase server) throws Exception {
+        try (ChangeLogFixture fixture = tracked(server)) {
+            fixture.execute("INSERT INTO forge_change_log (op, table_name, row_id)"
+                    + " SELECT 'I', 'elsewhere.t', n::text FROM generate_series(1, 20000) AS n");
+            assertEquals(
+                    List.of("false 0"),
+                    fixture.column("SELECT forge_change_unseen(0, pg_current_snapshot())"
+                            + " || ' ' || pg_stat_get_xact_numscans('forge_change_log_0'::regclass)"));
+        }
+    }
+
+    @Test
     void whatComesAfterAMarkIsAscendingAndTheLowestNumberIsThatOfTheOldestRow(TestDatabase server) throws Exception {
         try (ChangeLogFixture fixture = tracked(server)) {
             insert(fixture, 1, 3);

@@ -41,7 +41,6 @@ import org.junit.jupiter.api.extension.ExtendWith;
  */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
-@Tag("slow")
 class PoolSoakTest {
 
     private static final int USERS = 64;
