@@ -284,17 +284,18 @@ final class NodeLoop implements Lifecycle {
                 Duration unheard = unheard();
                 silence = silence.compareTo(unheard) > 0 ? silence : unheard;
             }
-            if (!recorded) {
-                LOG.log(Level.INFO, "node {0} is registered, and {1}", nodeId, text(said));
-            } else if (silence == null) {
-                LOG.log(Level.WARNING, "node {0} was not registered any more, and is again, {1}", nodeId, text(said));
-            } else if (silence.compareTo(config.deadAfter()) > 0) {
+            if (silence != null && silence.compareTo(config.deadAfter()) > 0) {
+                // Also where it is the first that is known here: the answer to one before may have been lost.
                 LOG.log(
                         Level.WARNING,
                         "node {0} was silent for {1} ms and counted as dead, and is {2} again",
                         nodeId,
                         Long.toString(silence.toMillis()),
                         text(said));
+            } else if (!recorded) {
+                LOG.log(Level.INFO, "node {0} is registered, and {1}", nodeId, text(said));
+            } else if (silence == null) {
+                LOG.log(Level.WARNING, "node {0} was not registered any more, and is again, {1}", nodeId, text(said));
             } else if (!failures.isEmpty()) {
                 LOG.log(
                         Level.INFO,

@@ -5,17 +5,22 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.database.Database;
+import io.forgeloom.internal.concurrent.Deadline;
 import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.TestProcess;
 import io.forgeloom.testing.ThreadLeaks;
 import io.forgeloom.testing.WithDatabase;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Queue;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jdk.jfr.consumer.RecordingStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -84,6 +89,50 @@ class NodeFaultTest {
                 assertEquals("dead", server.query("SELECT status FROM forge_nodes WHERE node_id = 'other'"));
             }
             Await.until("an event", () -> dead.contains("other"));
+        }
+    }
+
+    /** Frozen while its first heartbeat was under way, a node learns from its second one that it was counted as dead. */
+    @Test
+    @Execution(ExecutionMode.CONCURRENT)
+    void nodeThatMissedTheAnswerToItsFirstHeartbeatSaysThatItWasDead(TestDatabase server) throws Exception {
+        NodeFixture.migrate(server);
+        NodeConfig config = fast("unheard").build();
+        AtomicBoolean begun = new AtomicBoolean();
+        CountDownLatch thawed = new CountDownLatch(1);
+        try (NodeFixture.Log log = new NodeFixture.Log();
+                Database db = NodeFixture.open(server)) {
+            Roll table = new DatabaseRoll(db, config, NodeSelf.of("nodes", config));
+            Roll roll = new Roll() {
+                @Override
+                public Answer beat(UUID incarnation, NodeStatus status, boolean first, Deadline deadline)
+                        throws SQLException {
+                    if (begun.compareAndSet(false, true)) {
+                        Answer unused = table.beat(incarnation, status, first, deadline);
+                        try {
+                            thawed.await();
+                        } catch (InterruptedException e) {
+                            Thread.currentThread().interrupt();
+                        }
+                        throw new SQLException("no answer", "08006");
+                    }
+                    return table.beat(incarnation, status, first, deadline);
+                }
+
+                @Override
+                public void leave(UUID incarnation, Deadline deadline) throws SQLException {
+                    table.leave(incarnation, deadline);
+                }
+            };
+            try (NodeLoop loop =
+                    new NodeLoop("unheard", config, roll, Thread.ofVirtual().factory())) {
+                loop.start();
+                awaitSeen(db, "unheard dead");
+                thawed.countDown();
+                log.await("WARNING", "node unheard was silent for", "counted as dead, and is joining again");
+                awaitSeen(db, "unheard joining");
+                assertEquals(List.of(), log.lines("node unheard is registered"));
+            }
         }
     }
 

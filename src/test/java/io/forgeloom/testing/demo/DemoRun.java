@@ -116,7 +116,7 @@ final class DemoRun {
                     + (options.readers() == 0 ? "" : " and " + options.readers() + " readers"));
             display.start();
             try {
-                script(events, target, database, control, reads, bus);
+                script(events, target, database, control, reads, bus, tour);
                 if (tour != null) {
                     toured = tour.stop(control);
                 }
@@ -172,14 +172,24 @@ final class DemoRun {
     // ---- the phases ----
 
     private void script(
-            Events events, Target target, Database database, Database control, ReadTally reads, @Nullable BusLoad bus)
+            Events events,
+            Target target,
+            Database database,
+            Database control,
+            ReadTally reads,
+            @Nullable BusLoad bus,
+            @Nullable Tour tour)
             throws InterruptedException, SQLException {
         PostgresCluster cluster = target.cluster();
-        if (cluster != null && options.readers() == 0) {
+        if (cluster == null || tour == null) {
+            sleepUntil(totalNanos());
+            return;
+        }
+        if (options.readers() == 0) {
             killListener(events, control, bus);
             sleepUntil(totalNanos() / 2);
-            killAndRestart(cluster, events, reads);
-        } else if (cluster != null) {
+            killAndRestart(cluster, tour, events, reads);
+        } else {
             ReplicaScript replicas = new ReplicaScript(database, cluster, reads, events);
             sleepUntil(totalNanos() / 10);
             replicas.kill(0, pause());
@@ -187,7 +197,7 @@ final class DemoRun {
             sleepUntil(totalNanos() / 3);
             replicas.pauseReplay(1, Duration.ofMillis(Math.min(3000, options.seconds() * 150L)));
             sleepUntil(totalNanos() / 2);
-            killAndRestart(cluster, events, reads);
+            killAndRestart(cluster, tour, events, reads);
             if (options.seconds() >= SECONDS_FOR_ALL_FAULTS) {
                 sleepUntil(totalNanos() * 3 / 4);
                 replicas.stop(1, pause());
@@ -218,7 +228,8 @@ final class DemoRun {
         return Duration.ofMillis(Math.min(1000, options.seconds() * 100L));
     }
 
-    private void killAndRestart(PostgresCluster cluster, Events events, ReadTally reads) throws InterruptedException {
+    private void killAndRestart(PostgresCluster cluster, Tour tour, Events events, ReadTally reads)
+            throws InterruptedException {
         events.add("killing the server: pg_ctl stop -m immediate");
         Fault fault = reads.begin(0, Fault.Kind.PRIMARY_KILLED);
         outage.killing();
@@ -226,6 +237,8 @@ final class DemoRun {
         outage.dead();
         reads.harmed(fault);
         Thread.sleep(pause());
+        // An outage that is over while the health waits for a connection is none to it.
+        tour.runtime().awaitReady(false);
         events.add("starting it again on what is on disk");
         outage.restarting();
         cluster.primary().start();

@@ -94,16 +94,21 @@ final class RuntimeLoad implements AutoCloseable {
         }
     }
 
+    /** For a while: a look waits for a connection for up to two seconds, and the one under way may have begun before. */
+    void awaitReady(boolean wanted) throws InterruptedException {
+        long deadline = System.nanoTime() + READY_LIMIT.toNanos();
+        while (ready != wanted && System.nanoTime() - deadline < 0) {
+            Thread.sleep(PAUSE);
+        }
+    }
+
     RuntimeFindings findings() {
         return new RuntimeFindings(startMillis, ready, asked, notReady, nodes, -1, 0);
     }
 
     /** Waits until it is ready again, closes it, and looks whether anything is left. */
     RuntimeFindings stop(Database control) throws InterruptedException, SQLException {
-        long deadline = System.nanoTime() + READY_LIMIT.toNanos();
-        while (!ready && System.nanoTime() - deadline < 0) {
-            Thread.sleep(PAUSE);
-        }
+        awaitReady(true);
         RuntimeFindings before = findings();
         long begun = System.nanoTime();
         close();
