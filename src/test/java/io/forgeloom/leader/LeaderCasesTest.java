@@ -202,6 +202,8 @@ class LeaderCasesTest {
                 TransactionOptions.builder().timeout(Duration.ofMillis(200)).build();
         try (Node a = Node.started(database, fast().build(), LeaderRole.daemon("brief"))) {
             Leadership leads = a.leads();
+            // Opens the session, which may take longer than the brief one has.
+            leads.inTransaction(tx -> tx.connection().createStatement().execute("SELECT 1"));
             long begun = System.nanoTime();
             assertThrows(
                     DeadlineExceededException.class,
