@@ -155,8 +155,6 @@ final class MigrateCommand implements Callable<Integer> {
                 .poolSize(1)
                 .connectTimeout(timeout)
                 .poolTimeout(timeout)
-                // A migration may take its time; the progress shows it.
-                .slowStatementThreshold(Duration.ZERO)
                 .serviceName("forge migrate")
                 .build();
     }

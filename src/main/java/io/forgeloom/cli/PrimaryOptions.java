@@ -3,6 +3,7 @@ package io.forgeloom.cli;
 import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.internal.pg.PgUrl;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -48,7 +49,8 @@ final class PrimaryOptions {
     /** The same, for the commands that work through a pool. The last place for a password is the environment. */
     DatabaseConfig.Builder config(Surroundings surroundings) {
         Found found = find(surroundings);
-        DatabaseConfig.Builder config = DatabaseConfig.builder(found.text());
+        // A migration may take its time, and who waits for a command sees it; its errors are for what went wrong.
+        DatabaseConfig.Builder config = DatabaseConfig.builder(found.text()).slowStatementThreshold(Duration.ZERO);
         @Nullable String known = found.url().property(PASSWORD);
         @Nullable String secret = known == null ? surroundings.variable(PASSWORD_VARIABLE) : known;
         return secret == null ? config : config.password(secret);
