@@ -164,7 +164,7 @@ class ConnectionPoolFaultTest {
         try (FaultyLink link = FaultyLink.to(server);
                 Database db = Database.open(config(link, 5)
                         .connectTimeout(Duration.ofMillis(400))
-                        .poolTimeout(Duration.ofMillis(900))
+                        .poolTimeout(Duration.ofSeconds(2))
                         .build())) {
             Connection held = db.primary().acquire();
             link.blackhole(false, true);
