@@ -276,13 +276,13 @@ class MigratorFaultTest {
     @Test
     void frozenProcessLosesTheLockAndWritesNothingWhenItWakes(TestDatabase server) throws Exception {
         try (TestProcess process = TestProcess.start(
-                Runner.class, server.url(), "StatementDone[version=0002_m, statement=1,", "300", "300")) {
+                Runner.class, server.url(), "StatementDone[version=0002_m, statement=1,", "1000", "1500")) {
             process.awaitLine(line -> line.equals("stopped"), PATIENCE);
             process.sigstop();
             long begun = System.nanoTime();
             finish(server, Stage.IN_TRANSACTION);
             System.out.println("figure: finished by another " + (System.nanoTime() - begun) / 1_000_000
-                    + " ms after the freeze (idle limit 300 ms)");
+                    + " ms after the freeze (idle limit 1500 ms)");
             process.sigcont();
             String end = process.awaitLine(line -> line.startsWith("end "), PATIENCE);
             assertEquals("end CONNECTION_LOST", end);
