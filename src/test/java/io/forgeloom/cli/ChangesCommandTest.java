@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.forgeloom.database.DatabaseConfig;
 import io.forgeloom.testing.Await;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.TestProcess;
@@ -15,6 +16,8 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -191,6 +194,32 @@ class ChangesCommandTest {
                             .waitFor());
             assertEquals(0, follow.awaitExit(PATIENCE));
             assertEquals(List.of(), follow.errorLines());
+        }
+    }
+
+    @Test
+    void commandThatWaitsForALockSaysNothingOfSlowStatements(TestDatabase database) throws Exception {
+        run(0, "migrate", "--url", database.url());
+        database.execute("CREATE TABLE orders (id int PRIMARY KEY)");
+        Duration slow = DatabaseConfig.builder(database.url()).build().slowStatementThreshold();
+        try (Connection other = database.connect();
+                Statement lock = other.createStatement()) {
+            lock.execute("BEGIN; LOCK TABLE orders");
+            try (TestProcess track = TestProcess.of(ForgeCommand.class)
+                    .jvmOptions("-XX:TieredStopAtLevel=1")
+                    .arguments("changes", "track", "--url", database.url(), "orders")
+                    .start()) {
+                Await.until(
+                        "it waits",
+                        () -> "1"
+                                .equals(database.query("SELECT count(*) FROM pg_locks WHERE NOT granted"
+                                        + " AND relation = 'orders'::regclass AND database ="
+                                        + " (SELECT oid FROM pg_database WHERE datname = current_database())")));
+                Thread.sleep(slow.plusMillis(100));
+                lock.execute("COMMIT");
+                assertEquals(0, track.awaitExit(PATIENCE));
+                assertEquals(List.of(), track.errorLines());
+            }
         }
     }
 

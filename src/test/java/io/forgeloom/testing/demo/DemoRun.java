@@ -39,8 +39,8 @@ final class DemoRun {
     private static final int SECONDS_FOR_ALL_FAULTS = 10;
 
     // While the primary cannot be asked, what is known of the lag gets too old after three of these intervals, and
-    // reads go
-    // to the primary: that is about how long the outage takes.
+    // reads
+    // wait for the primary for what is left of the outage.
     private static final ReplicaOptions REPLICAS = ReplicaOptions.builder()
             .probeInterval(Duration.ofMillis(500))
             .maxLagBytes(1 << 20)
