@@ -52,9 +52,9 @@ class LeaderTakeoverTest {
     }
 
     /** A leader that is gone without a word, as if its process was killed. Returns a time before its end. */
-    private static long endWithoutAWord(LeaderRole role) throws Exception {
+    private static long endWithoutAWord(LeaderConfig config, LeaderRole role) throws Exception {
         try (FaultyLink link = FaultyLink.to(database);
-                Node a = Node.started(link, AFTER_LEASE, role)) {
+                Node a = Node.started(link, config, role)) {
             a.leads();
             long begun = System.nanoTime();
             link.refuse(true);
@@ -75,21 +75,26 @@ class LeaderTakeoverTest {
     @Execution(ExecutionMode.CONCURRENT)
     void theWinnerWaitsForAsLongAsTheEarlierLeaseWas() throws Exception {
         LeaderRole role = LeaderRole.daemon("after lease");
-        // The earlier lease is the longer one.
-        LeaderConfig shorter = fast().leaseDuration(Duration.ofMillis(600))
+        // The earlier lease is the longer one, by more than it takes until the term is written.
+        Duration lease = Duration.ofSeconds(3);
+        LeaderConfig longer = fast().leaseDuration(lease)
                 .bodyTimeout(Duration.ZERO)
                 .takeover(Takeover.AFTER_LEASE)
                 .build();
-        long gone = endWithoutAWord(role);
+        LeaderConfig shorter = fast().leaseDuration(lease.dividedBy(2))
+                .bodyTimeout(Duration.ZERO)
+                .takeover(Takeover.AFTER_LEASE)
+                .build();
+        long gone = endWithoutAWord(longer, role);
         try (Node b = Node.started(database, shorter, role)) {
             awaitTerm(role, 2);
             long written = millisSince(gone);
             assertFalse(b.election.isLeader(role));
             assertEquals(2, b.leads().term());
             long millis = millisSince(gone);
-            System.out.println("figure: after lease of " + LEASE.toMillis() + " ms: term written after " + written
+            System.out.println("figure: after lease of " + lease.toMillis() + " ms: term written after " + written
                     + " ms, leads after " + millis + " ms");
-            assertTrue(millis >= LEASE.toMillis(), millis + " ms");
+            assertTrue(millis >= lease.toMillis(), millis + " ms");
         }
     }
 
@@ -150,7 +155,7 @@ class LeaderTakeoverTest {
     @Execution(ExecutionMode.CONCURRENT)
     void theWaitIsPassedOnByOneThatStopsWhileItWaits() throws Exception {
         LeaderRole role = LeaderRole.daemon("passed on");
-        long gone = endWithoutAWord(role);
+        long gone = endWithoutAWord(AFTER_LEASE, role);
         try (Node c = Node.of(database, AFTER_LEASE, role)) {
             try (Node b = Node.started(database, AFTER_LEASE, role)) {
                 awaitTerm(role, 2);
@@ -168,7 +173,7 @@ class LeaderTakeoverTest {
     @Execution(ExecutionMode.CONCURRENT)
     void theWaitGoesOnForOneThatLosesItsSessionWhileItWaits() throws Exception {
         LeaderRole role = LeaderRole.daemon("goes on");
-        long gone = endWithoutAWord(role);
+        long gone = endWithoutAWord(AFTER_LEASE, role);
         try (Node b = Node.started(database, AFTER_LEASE, role)) {
             awaitTerm(role, 2);
             terminate(database, role);
