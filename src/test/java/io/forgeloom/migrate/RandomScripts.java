@@ -82,11 +82,16 @@ final class RandomScripts {
         StringBuilder script = new StringBuilder(valid());
         breaking = false;
         for (int i = random.nextInt(3); i >= 0; i--) {
-            int at = random.nextInt(script.length() + 1);
-            int end = Math.min(script.length(), at + random.nextInt(3));
+            int at = between(script, random.nextInt(script.length() + 1));
+            int end = between(script, Math.min(script.length(), at + random.nextInt(3)));
             script.replace(at, end, random.nextInt(4) == 0 ? literal() : pick(NASTY));
         }
         return script.toString();
+    }
+
+    /** The place, or the one before it in the middle of a character: half of one cannot be sent, nor be in a migration. */
+    private static int between(StringBuilder script, int at) {
+        return at < script.length() && Character.isLowSurrogate(script.charAt(at)) ? at - 1 : at;
     }
 
     private String statement() {

@@ -59,6 +59,9 @@ final class SimpleQueries implements AutoCloseable {
         DataOutputStream data = new DataOutputStream(messages);
         for (String query : queries) {
             byte[] text = query.getBytes(StandardCharsets.UTF_8);
+            if (!new String(text, StandardCharsets.UTF_8).equals(query)) {
+                throw new IOException("the server would get another text: it has half of a surrogate pair: " + query);
+            }
             data.write('Q');
             data.writeInt(text.length + 5);
             data.write(text);
