@@ -14,12 +14,14 @@ import java.time.Instant;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What goes, what stays, and who is told. */
 @WithDatabase
 @Timeout(60)
+@Tag("slow")
 class ChangeTrimTest {
 
     private static ChangeLogFixture tracked(TestDatabase server) throws Exception {

@@ -21,12 +21,14 @@ import java.util.concurrent.CountDownLatch;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The pool's bounds: how many wait, how long a session lives and lies, who holds one for long. */
 @WithDatabase(expectNoConnections = true)
 @ExtendWith(ThreadLeaks.class)
+@Tag("slow")
 class ConnectionPoolLimitsTest {
 
     private static final Duration SOON = Duration.ofSeconds(10);
