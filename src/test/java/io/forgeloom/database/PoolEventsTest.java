@@ -66,6 +66,7 @@ class PoolEventsTest {
     void everyResetIsRecordedWithWhatItDidAndACleanReleaseIsNone(TestDatabase server) throws Exception {
         List<RecordedEvent> events = new CopyOnWriteArrayList<>();
         try (RecordingStream stream = new RecordingStream()) {
+            stream.setReuse(false);
             stream.enable(NAMES + "reset_time").withThreshold(Duration.ZERO);
             stream.onEvent(NAMES + "reset_time", events::add);
             stream.startAsync();
@@ -106,6 +107,7 @@ class PoolEventsTest {
     void aConnectionThatIsHeldForTooLongIsRecorded(TestDatabase server) throws Exception {
         BlockingQueue<RecordedEvent> events = new LinkedBlockingQueue<>();
         try (RecordingStream stream = new RecordingStream()) {
+            stream.setReuse(false);
             stream.enable(LEAK);
             stream.onEvent(LEAK, events::add);
             stream.startAsync();

@@ -175,6 +175,7 @@ class LeaderCasesTest {
         String name = "io.forgeloom.leader.Change";
         BlockingQueue<RecordedEvent> events = new LinkedBlockingQueue<>();
         try (RecordingStream stream = new RecordingStream()) {
+            stream.setReuse(false);
             stream.enable(name);
             stream.onEvent(name, event -> {
                 if (event.getString("role").equals(role.name())) {
