@@ -187,11 +187,7 @@ class ChangesCommandTest {
             Await.until("it follows", () -> !consumers(database).isEmpty());
             database.execute("INSERT INTO orders VALUES (1, 0)");
             follow.awaitLine(line -> line.contains("\"seq\":1,"), PATIENCE);
-            assertEquals(
-                    0,
-                    new ProcessBuilder("kill", "-INT", Long.toString(follow.pid()))
-                            .start()
-                            .waitFor());
+            follow.sigint();
             assertEquals(0, follow.awaitExit(PATIENCE));
             assertEquals(List.of(), follow.errorLines());
         }

@@ -66,11 +66,7 @@ class ListenCommandTest {
             assertEquals("(gap: generation 1, subscribed)", listen.awaitLine(line -> true, PATIENCE));
             notify(database, 0, "orders", "a\n\u001b[2Jb");
             assertEquals("orders: a\\n\\u001b[2Jb", listen.awaitLine(line -> line.startsWith("orders"), PATIENCE));
-            assertEquals(
-                    0,
-                    new ProcessBuilder("kill", "-INT", Long.toString(listen.pid()))
-                            .start()
-                            .waitFor());
+            listen.sigint();
             assertEquals(0, listen.awaitExit(PATIENCE));
             assertEquals(List.of(), listen.errorLines());
         }

@@ -173,6 +173,18 @@ final class ProcessGuard {
         }
     }
 
+    /** Whether processes that this JVM starts ignore a signal that would end them. */
+    static boolean isIgnored(String signal) throws InterruptedException {
+        try {
+            return new ProcessBuilder("sh", "-c", "kill -" + signal + " $$")
+                            .start()
+                            .waitFor()
+                    == 0;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Stops processes where they are; the watchdog knows that it has to wake them. */
     static void pause(Collection<Long> targets) throws InterruptedException {
         for (long pid : targets) {

@@ -122,6 +122,15 @@ public final class TestProcess implements AutoCloseable {
         ProcessGuard.signal("TERM", List.of(pid()));
     }
 
+    /**
+     * Interrupts it, as Ctrl-C in a terminal does. Skips the test where no process of ours would notice: what a shell
+     * starts in the background ignores that signal, and passes this on.
+     */
+    public void sigint() throws InterruptedException {
+        Skips.unless(!ProcessGuard.isIgnored("INT"), "SIGINT is ignored here: start the tests in the foreground");
+        ProcessGuard.signal("INT", List.of(pid()));
+    }
+
     /** Ends it without a word, and waits until it is gone. */
     public void sigkill() throws InterruptedException {
         process.destroyForcibly();
