@@ -108,7 +108,7 @@ final class TrimHistory implements AutoCloseable {
                 continue;
             }
             List<Long> seqs = insert(writer, 50);
-            if (kind == 19) {
+            if (kind == 19 || (rolledBack == 0 && looks > 10)) {
                 writer.rollback();
                 rolledBack++;
             } else {

@@ -162,7 +162,7 @@ class ChangesCommandTest {
             assertEquals(0, follow.awaitExit(PATIENCE), () -> String.join("\n", follow.errorLines()));
             assertFalse(String.join("\n", follow.errorLines()).contains("\tat "));
         }
-        assertEquals("0", sessions(database));
+        Await.until("no session", () -> sessions(database).equals("0"));
     }
 
     @Test
@@ -184,7 +184,7 @@ class ChangesCommandTest {
     void sigintEndsItWithZero(TestDatabase database) throws Exception {
         tracked(database);
         try (TestProcess follow = process(database, "--consumer", "mine").start()) {
-            Await.until("it follows", () -> !consumers(database).isEmpty());
+            Await.until("it follows", PATIENCE, () -> !consumers(database).isEmpty());
             database.execute("INSERT INTO orders VALUES (1, 0)");
             follow.awaitLine(line -> line.contains("\"seq\":1,"), PATIENCE);
             follow.sigint();
@@ -207,6 +207,7 @@ class ChangesCommandTest {
                     .start()) {
                 Await.until(
                         "it waits",
+                        PATIENCE,
                         () -> "1"
                                 .equals(database.query("SELECT count(*) FROM pg_locks WHERE NOT granted"
                                         + " AND relation = 'orders'::regclass AND database ="

@@ -114,12 +114,12 @@ class DoctorTest {
         try (FaultyLink link = FaultyLink.to(database)) {
             link.blackhole(false, true);
             long started = System.nanoTime();
-            ForgeRun run = ForgeRun.doctor("--timeout", "1", "--url", link.url(), "--replica", database.url());
+            ForgeRun run = ForgeRun.doctor("--timeout", "2", "--url", link.url(), "--replica", database.url());
             Duration took = Duration.ofNanos(System.nanoTime() - started);
 
-            assertTrue(run.check("connect").detail().contains("no session within 1 s"), run.out());
+            assertTrue(run.check("connect").detail().contains("no session within 2 s"), run.out());
             assertEquals(1, run.exitCode());
-            assertTrue(took.toMillis() >= 990 && took.toSeconds() < 5, took::toString);
+            assertTrue(took.toMillis() >= 1990 && took.toSeconds() < 6, took::toString);
             // Side by side: the one that hangs takes no time from the other.
             assertTrue(run.check("replica-1.version").ok(), run.out());
         }
@@ -132,10 +132,10 @@ class DoctorTest {
             holder.setAutoCommit(false);
             statement.execute("LOCK TABLE pg_catalog.pg_stat_ssl IN ACCESS EXCLUSIVE MODE");
 
-            ForgeRun run = ForgeRun.doctor("--timeout", "1", "--url", database.url());
+            ForgeRun run = ForgeRun.doctor("--timeout", "2", "--url", database.url());
 
             assertTrue(run.check("version").fine(), run.out());
-            assertTrue(run.check("tls").detail().contains("no answer by the end of the 1 s"), run.out());
+            assertTrue(run.check("tls").detail().contains("no answer by the end of the 2 s"), run.out());
             assertFalse(run.check("tls").ok());
             assertFalse(run.checks().containsKey("settings"), run.out());
             holder.rollback();

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.notify.Lagged;
+import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.TestProcess;
@@ -57,7 +58,7 @@ class ListenCommandTest {
             assertEquals(0, listen.awaitExit(PATIENCE), () -> String.join("\n", listen.errorLines()));
             assertFalse(String.join("\n", listen.errorLines()).contains("\tat "));
         }
-        assertEquals("0", sessions(database));
+        Await.until("no session", () -> sessions(database).equals("0"));
     }
 
     @Test
@@ -70,7 +71,7 @@ class ListenCommandTest {
             assertEquals(0, listen.awaitExit(PATIENCE));
             assertEquals(List.of(), listen.errorLines());
         }
-        assertEquals("0", sessions(database));
+        Await.until("no session", () -> sessions(database).equals("0"));
     }
 
     @Test

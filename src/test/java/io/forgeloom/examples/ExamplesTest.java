@@ -39,10 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ExamplesTest {
 
     private static Database open(TestDatabase database) {
-        return Database.open(DatabaseConfig.builder(database.url())
-                .poolSize(3)
-                .poolTimeout(Duration.ofMillis(500))
-                .build());
+        return Database.open(DatabaseConfig.builder(database.url()).poolSize(3).build());
     }
 
     @Test

@@ -17,10 +17,10 @@ import io.forgeloom.testing.WithDatabase;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -46,7 +46,7 @@ class MigratorContentionTest {
         migrate(server, TABLES);
         List<MigrationEvent.Retrying> retries = new CopyOnWriteArrayList<>();
         AtomicBoolean done = new AtomicBoolean();
-        AtomicLong longest = new AtomicLong();
+        List<Long> waits = new CopyOnWriteArrayList<>();
         AtomicReference<Throwable> failed = new AtomicReference<>();
         try (Connection reader = server.connect();
                 Statement read = reader.createStatement();
@@ -59,7 +59,7 @@ class MigratorContentionTest {
                     while (!done.get()) {
                         long begun = System.nanoTime();
                         statement.execute("SELECT * FROM t");
-                        longest.accumulateAndGet(System.nanoTime() - begun, Math::max);
+                        waits.add((System.nanoTime() - begun) / 1_000_000);
                         Thread.sleep(1);
                     }
                 } catch (Exception e) {
@@ -92,13 +92,15 @@ class MigratorContentionTest {
             }
         }
         assertEquals(null, failed.get());
-        long millis = longest.get() / 1_000_000;
-        System.out.println("figure: longest wait of another session " + millis + " ms (lockTimeout 300 ms, "
+        // Each attempt costs the others one wait. The longest may be that of a machine that stood still.
+        List<Long> longest =
+                waits.stream().sorted(Comparator.reverseOrder()).limit(2).toList();
+        System.out.println("figure: longest waits of another session " + longest + " ms (lockTimeout 300 ms, "
                 + retries.size() + " attempts in vain)");
         assertEquals(1, retries.getFirst().attempt());
         assertEquals(2, retries.get(1).attempt());
-        assertTrue(millis >= 100, "nobody had to wait: " + millis + " ms");
-        assertTrue(millis <= LOCK_TIMEOUT.toMillis() + SLACK_MILLIS, millis + " ms");
+        assertTrue(longest.getLast() >= 100, "nobody had to wait: " + longest);
+        assertTrue(longest.getLast() <= LOCK_TIMEOUT.toMillis() + SLACK_MILLIS, longest::toString);
     }
 
     @Test
@@ -113,13 +115,13 @@ class MigratorContentionTest {
                     MigrationException.class,
                     () -> migrator(db, TABLES, "\n" + CHANGE)
                             .lockTimeout(Duration.ofMillis(50))
-                            .retryTimeout(Duration.ofMillis(300))
+                            .retryTimeout(Duration.ofSeconds(1))
                             .build()
                             .migrate());
             assertEquals(Reason.STATEMENT_FAILED, e.reason());
             assertEquals("55P03", e.sqlState());
             assertTrue(
-                    e.getMessage().matches("(?s).*0002_m.sql:2: .* after [2-9] attempts; nothing of.*"),
+                    e.getMessage().matches("(?s).*0002_m.sql:2: .* after ([2-9]|\\d\\d) attempts; nothing of.*"),
                     e.getMessage());
         }
         assertEquals(List.of("0001_m|applied"), history(server));
@@ -130,7 +132,10 @@ class MigratorContentionTest {
         migrate(server, TABLES);
         List<String> causes = new CopyOnWriteArrayList<>();
         AtomicReference<Throwable> failed = new AtomicReference<>();
-        try (Connection app = server.connect();
+        // Open beforehand: it has a second, until the migration looks for a deadlock and finds none.
+        try (Connection observer = server.connect();
+                Statement look = observer.createStatement();
+                Connection app = server.connect();
                 Statement statement = app.createStatement();
                 Database db = open(server)) {
             app.setAutoCommit(false);
@@ -139,11 +144,10 @@ class MigratorContentionTest {
                 try {
                     Await.until(
                             "the migration waits",
-                            () -> "1"
-                                    .equals(
-                                            server.query(
-                                                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migrating'"
-                                                            + " AND datname = current_database() AND wait_event_type = 'Lock'")));
+                            () -> look.executeQuery(
+                                            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'migrating'"
+                                                    + " AND datname = current_database() AND wait_event_type = 'Lock'")
+                                    .next());
                     statement.execute("SELECT * FROM t");
                     app.commit();
                 } catch (Exception e) {

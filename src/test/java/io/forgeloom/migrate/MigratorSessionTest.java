@@ -81,13 +81,13 @@ class MigratorSessionTest {
     @Test
     void settingsOfTheRoleAreTheFilesAndDoNotHurtTheRunner(TestDatabase server) throws Exception {
         String of = "ALTER DATABASE " + server.name() + " SET ";
-        server.execute(of + "lock_timeout = '1ms'; " + of + "transaction_timeout = '200ms'; " + of
+        server.execute(of + "lock_timeout = '1ms'; " + of + "transaction_timeout = '1s'; " + of
                 + "idle_session_timeout = '2s'; " + of + "idle_in_transaction_session_timeout = '1ms'; " + of
                 + "default_transaction_isolation = serializable; " + of + "quote_all_identifiers = on; " + of
                 + "standard_conforming_strings = off; " + of + "check_function_bodies = off");
         try {
             List<String> files = List.of(
-                    "CREATE TABLE s AS SELECT current_setting('TimeZone') AS zone, '\\n' AS plain, pg_sleep(0.4)::text",
+                    "CREATE TABLE s AS SELECT current_setting('TimeZone') AS zone, '\\n' AS plain, pg_sleep(1.2)::text",
                     "CREATE TABLE z (at timestamptz DEFAULT '2020-01-01 00:00')");
             migrate(server, files.toArray(String[]::new));
             assertEquals(
