@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
-import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -42,40 +41,25 @@ class CommitOutcomeTest {
         }
     }
 
-    /** Makes every COMMIT of an insert take long enough to be seen under way. */
-    private static final String SLOW_COMMIT = """
-            CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
-            CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON public.item DEFERRABLE INITIALLY DEFERRED
-            FOR EACH ROW EXECUTE FUNCTION public.slow()
-            """;
-
-    private static void awaitResult(TestDatabase server, String sql) throws SQLException, InterruptedException {
-        Await.until(sql, () -> "1".equals(server.query(sql)));
-    }
-
-    /** Once COMMIT is under way, lets its answer get stuck in the network. */
-    private static void stallTheAnswer(TestDatabase server, FaultyLink link) throws SQLException, InterruptedException {
-        awaitResult(
-                server,
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                        + " AND query = 'COMMIT' AND state = 'active'");
+    /** Once COMMIT is under way, lets it be done and its answer get stuck in the network. */
+    private static void stallTheAnswer(HeldCommit held, FaultyLink link) throws SQLException, InterruptedException {
+        held.awaitUnderWay("COMMIT");
         link.stallInsideMessage(0);
+        held.finish();
     }
 
     /** Runs an insert whose COMMIT is done while its answer is stuck in the network, which then breaks. */
     private static Object loseTheAnswer(TestDatabase server, TransactionOptions options, List<String> committed) {
         try (FaultyLink link = FaultyLink.to(server);
-                Database db = open(server, link)) {
-            server.execute(SLOW_COMMIT);
+                Database db = open(server, link);
+                HeldCommit held = new HeldCommit(server)) {
             AtomicReference<Throwable> problem = new AtomicReference<>();
             Thread breaker = Thread.ofVirtual().name("breaker").unstarted(() -> {
                 try {
-                    stallTheAnswer(server, link);
-                    awaitResult(server, "SELECT count(*) FROM public.item");
-                    link.cut();
+                    stallTheAnswer(held, link);
                 } catch (SQLException | InterruptedException | AssertionError e) {
                     problem.set(e);
+                } finally {
                     link.cut();
                 }
             });
@@ -148,14 +132,14 @@ class CommitOutcomeTest {
     void whileTheServerCannotBeAskedTheIdIsKeptForLater(TestDatabase server) throws Exception {
         try (FaultyLink link = FaultyLink.to(server)) {
             server.execute("CREATE TABLE public.item (id int)");
-            server.execute(SLOW_COMMIT);
             try (Database db = Database.open(DatabaseConfig.builder(link.url())
-                    .poolSize(3)
-                    .poolTimeout(Duration.ofMillis(500))
-                    .build())) {
+                            .poolSize(3)
+                            .poolTimeout(Duration.ofMillis(500))
+                            .build());
+                    HeldCommit held = new HeldCommit(server)) {
                 Thread breaker = Thread.ofVirtual().name("breaker").unstarted(() -> {
                     try {
-                        stallTheAnswer(server, link);
+                        stallTheAnswer(held, link);
                         link.refuse(true);
                         link.cut();
                     } catch (SQLException | InterruptedException e) {
@@ -174,7 +158,6 @@ class CommitOutcomeTest {
                 assertEquals(id, TransactionId.parse(id.toString()));
                 assertTrue(e.getCause().getSuppressed().length > 0, "why it could not be asked");
                 link.heal();
-                awaitResult(server, "SELECT count(*) FROM public.item");
                 assertEquals(CommitOutcome.COMMITTED, db.commitOutcome(id, Duration.ofSeconds(10)));
                 TransactionId otherHistory = new TransactionId("000000FF", id.id());
                 assertEquals(CommitOutcome.UNKNOWN, db.commitOutcome(otherHistory, Duration.ofSeconds(1)));

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.forgeloom.error.ConfigurationException;
 import io.forgeloom.error.DatabaseException;
-import io.forgeloom.testing.Await;
 import io.forgeloom.testing.FaultyLink;
 import io.forgeloom.testing.TestDatabase;
 import io.forgeloom.testing.ThreadLeaks;
@@ -211,24 +210,17 @@ class CommitPositionTest {
         }
     }
 
-    /** Lets the COMMIT take long enough to be seen, then cuts the network while its answer is stuck there. */
+    /** Holds the COMMIT until it is seen, lets it be done, then cuts the network while its answer is stuck there. */
     private static Object loseTheAnswer(TestDatabase server, TransactionOptions options) throws Exception {
         try (FaultyLink link = FaultyLink.to(server);
-                Database db = open(server, link.url())) {
-            server.execute("""
-                    CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS
-                    $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
-                    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON public.item DEFERRABLE INITIALLY DEFERRED
-                    FOR EACH ROW EXECUTE FUNCTION public.slow()
-                    """);
+                Database db = open(server, link.url());
+                HeldCommit held = new HeldCommit(server)) {
             AtomicReference<Throwable> problem = new AtomicReference<>();
             Thread breaker = Thread.ofVirtual().name("breaker").unstarted(() -> {
                 try {
-                    String committing = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                            + " AND query LIKE 'COMMIT;%' AND state = 'active'";
-                    Await.until("the COMMIT", () -> "1".equals(server.query(committing)));
+                    held.awaitUnderWay("COMMIT;%");
                     link.stallInsideMessage(0);
-                    Await.until("the row", () -> "1".equals(server.query("SELECT count(*) FROM public.item")));
+                    held.finish();
                 } catch (SQLException | InterruptedException | AssertionError e) {
                     problem.set(e);
                 } finally {

@@ -256,6 +256,8 @@ class ConnectionPoolLimitsTest {
         long tookMillis = (System.nanoTime() - begin) / 1_000_000;
         assertTrue(user.join(SOON));
         assertTrue(tookMillis >= 190 && tookMillis < 1_200, "took " + tookMillis + " ms");
-        assertEquals(List.of("57014"), states);
+        // Who has not ended by then, as where the machine stands still, is aborted.
+        boolean inTime = tookMillis < 190 + LateUsers.AFTER_CANCEL.toMillis();
+        assertTrue(states.toString().matches(inTime ? "\\[57014]" : "\\[(57014|08...)]"), states::toString);
     }
 }

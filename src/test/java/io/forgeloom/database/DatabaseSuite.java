@@ -509,6 +509,11 @@ abstract class DatabaseSuite {
 
     @Test
     void aSessionThatTheServerEndedIsReplacedAndTheOthersAreTried() throws SQLException {
+        db.close();
+        db = Database.open(DatabaseConfig.builder(server.url())
+                .poolSize(3)
+                .validateAfterIdle(Duration.ofSeconds(60))
+                .build());
         List<Connection> all = takeAll();
         List<String> pids = new ArrayList<>();
         for (Connection c : all) {

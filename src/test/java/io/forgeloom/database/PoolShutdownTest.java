@@ -198,7 +198,7 @@ class PoolShutdownTest {
 
     @Test
     void aCloseUnderLoadEndsAtItsDeadlineAndCutsOnlyThoseWhoGoOn(TestDatabase server) throws Exception {
-        Duration deadline = Duration.ofMillis(400);
+        Duration deadline = Duration.ofSeconds(2);
         int slow = 4;
         try (FaultyLink link = FaultyLink.to(server)) {
             Load load = new Load(server, link, 16, deadline);

@@ -188,6 +188,8 @@ class ReadYourWritesTest {
 
     @Test
     void whenTheTimeIsOverThePrimaryAnswers() throws Exception {
+        // However long this takes, it is not there before the time is over.
+        late.execute("SELECT pg_wal_replay_pause()");
         try (Database db = open(List.of(late))) {
             for (Duration limit : List.of(Duration.ZERO, Duration.ofMillis(30))) {
                 Committed<Integer> written = increment(db, 51);
@@ -195,13 +197,15 @@ class ReadYourWritesTest {
                 Seen seen = db.read(ReadOptions.after(written.position()).waitAtMost(limit), c -> Seen.on(c, 51));
                 long millis = (System.nanoTime() - begin) / 1_000_000;
                 assertEquals(new Seen(written.value(), cluster.primary().port()), seen);
-                assertTrue(millis >= limit.toMillis() && millis < limit.toMillis() + 120, millis + " ms");
+                assertTrue(millis >= limit.toMillis() && millis < limit.toMillis() + 1_000, millis + " ms");
             }
             // An unknown position is not waited for.
             long reads = db.readPool().acquired();
             ReadOptions after = ReadOptions.after(CommitPosition.UNKNOWN).waitAtMost(Duration.ofMinutes(1));
             assertEquals(cluster.primary().port(), db.read(after, c -> Seen.on(c, 51)).port);
             assertEquals(reads, db.readPool().acquired());
+        } finally {
+            late.execute("SELECT pg_wal_replay_resume()");
         }
     }
 
@@ -290,7 +294,11 @@ class ReadYourWritesTest {
         // What the server says is further: as long as the primary is idle, no replica gets there.
         String raw = cluster.primary().query("SELECT pg_current_wal_insert_lsn()");
         if (new CommitPosition(position.lsn() + header).toString().equals(raw)) {
-            assertFalse(hasReplayed(replica, raw), "the header is not skipped any more: " + raw);
+            boolean replayed = hasReplayed(replica, raw);
+            // Unless the primary has logged something of its own meanwhile, such as a snapshot.
+            if (raw.equals(cluster.primary().query("SELECT pg_current_wal_insert_lsn()"))) {
+                assertFalse(replayed, "the header is not skipped any more: " + raw);
+            }
         }
     }
 

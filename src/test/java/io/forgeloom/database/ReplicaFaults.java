@@ -26,8 +26,11 @@ final class ReplicaFaults {
     static final Duration PAUSE = Duration.ofMillis(10);
     private static final Duration SHARE_WINDOW = Duration.ofMillis(700);
 
-    /** Longest read of those that began when the replica was out: what a busy machine may add to milliseconds. */
-    private static final long UNDISTURBED_MILLIS = 500;
+    /**
+     * Longest read of those that began when the replica was out: what a busy machine may add to milliseconds, and less
+     * than the second that a server that hangs costs at least.
+     */
+    private static final long UNDISTURBED_MILLIS = 950;
 
     /** Of those that were under way in a server that hangs: noticed, asked, asked again. */
     private static final long HANGING_MILLIS = 3_500;

@@ -94,7 +94,9 @@ class ReplicaLagTest {
     @Test
     void idlePrimaryIsNoLagAndTheReplicaStaysInRotation() throws Exception {
         cluster.awaitReplayed(SOON);
-        try (Database db = open(ReplicaOptions.builder().maxLag(BOUND))) {
+        // An answer ages by half of it, and then the machine may stand still.
+        Duration bound = BOUND.multipliedBy(3);
+        try (Database db = open(ReplicaOptions.builder().maxLag(bound))) {
             awaitState(db, State.IN_ROTATION);
             var since = status(db).since();
             long end = System.nanoTime() + 2 * BOUND.toNanos();
@@ -103,7 +105,7 @@ class ReplicaLagTest {
                 assertEquals(Duration.ZERO, lag(db).time());
                 assertEquals(0, lag(db).bytes());
                 assertEquals(State.IN_ROTATION, now.state(), now.toString());
-                assertTrue(lag(db).age().compareTo(BOUND) <= 0, now.toString());
+                assertTrue(lag(db).age().compareTo(bound) <= 0, now.toString());
                 TimeUnit.MILLISECONDS.sleep(5);
             }
             assertEquals(since, status(db).since());
@@ -185,10 +187,9 @@ class ReplicaLagTest {
                 assertEquals(State.LAGGING, status(db).state());
                 assertEquals("primary", db.readPool().name());
             }
+            // Until then its lag is not measured.
+            await(() -> status(db).reason().contains("when it was first asked"), "reason, is " + status(db));
             assertEquals(since, status(db).since());
-            assertTrue(
-                    status(db).reason().contains("when it was first asked"),
-                    status(db).reason());
 
             replica.execute("SELECT pg_wal_replay_resume()");
             awaitState(db, State.IN_ROTATION);

@@ -40,12 +40,15 @@ class RestartTest {
                 for (int i = 0; i < 100; i++) {
                     users.add(Thread.ofVirtual().name("user-" + i).start(() -> {
                         while (!stop.get()) {
-                            boolean after = restarted.get() != 0;
                             try {
-                                db.withConnection(c -> {
+                                // Asked where a connection is held: whoever is served first may have waited since
+                                // before.
+                                boolean after = db.withConnection(c -> {
+                                    boolean afterwards = restarted.get() != 0;
                                     try (Statement statement = c.createStatement()) {
-                                        return statement.execute("SELECT pg_sleep(0.002)");
+                                        statement.execute("SELECT pg_sleep(0.002)");
                                     }
+                                    return afterwards;
                                 });
                                 warm.countDown();
                                 if (after && firstNanos.compareAndSet(0, System.nanoTime())) {
