@@ -299,7 +299,8 @@ class ForgeStartTest {
                     + "; GRANT SELECT ON forge_system_migrations TO " + role);
             ForgeStartException silent = refused(ForgeConfig.builder(powerless)
                     .migrate(false)
-                    .startTimeout(Duration.ofSeconds(1))
+                    // Enough for the steps before the one that waits.
+                    .startTimeout(Duration.ofSeconds(3))
                     .build());
             assertEquals("ready", silent.step());
             assertTrue(String.valueOf(silent.getMessage()).contains("forge_nodes"), silent.getMessage());

@@ -101,6 +101,7 @@ final class ElectionFaults implements AutoCloseable {
     private final List<Slot> slots = new ArrayList<>();
     private final List<Inflicted> inflicted = new ArrayList<>();
     private final Map<Kind, Integer> done = new EnumMap<>(Kind.class);
+    private final Standstills standstills = new Standstills();
 
     ElectionFaults(PostgresCluster cluster, Takeover takeover, SplittableRandom random) throws SQLException {
         this.cluster = cluster;
@@ -209,7 +210,8 @@ final class ElectionFaults implements AutoCloseable {
                 .reduce((earlier, later) -> later)
                 .map(fault -> DROPPING.contains(fault.kind()))
                 .orElse(false);
-        return takeover == Takeover.IMMEDIATE && dropped ? NOTICED : Duration.ZERO;
+        // A leader cannot notice while its machine stands still.
+        return takeover == Takeover.IMMEDIATE && dropped ? standstills.prolonged(NOTICED, nanos) : Duration.ZERO;
     }
 
     /** Ends all processes and looks at everything that they did. */
@@ -244,6 +246,7 @@ final class ElectionFaults implements AutoCloseable {
 
     @Override
     public void close() {
+        standstills.close();
         slots.forEach(Slot::close);
     }
 }

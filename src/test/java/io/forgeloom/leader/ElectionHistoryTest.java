@@ -87,6 +87,10 @@ class ElectionHistoryTest {
             List<String> options = List.of("url=" + cluster.primary().url(), "elector=flag", "pause=5");
             try (NodeProcess a = NodeProcess.start("a", options);
                     NodeProcess b = NodeProcess.start("b", options)) {
+                // Two starts of a JVM at once may take longer than an await has.
+                for (NodeProcess node : List.of(a, b)) {
+                    NodeProcess unused = node.awaitReady();
+                }
                 Await.until("a leader", () -> a.latest() != null || b.latest() != null);
                 cluster.primary()
                         .execute("SELECT pg_terminate_backend(backend_pid) FROM forge_leaders WHERE role = '"

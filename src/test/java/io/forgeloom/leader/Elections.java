@@ -9,6 +9,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
@@ -72,6 +74,23 @@ final class Elections {
     /** Ends the session that leads. */
     static void terminate(TestServer server, LeaderRole role) throws SQLException {
         server.execute("SELECT pg_terminate_backend(" + row(server, role, "backend_pid") + ", 5000)");
+    }
+
+    /**
+     * Waits until somebody does not lead any more, and returns how many ms after {@code begun} he was last seen to. The
+     * clock is read before each look: a machine that stands still makes that too early, and never too late.
+     */
+    static long millisLed(long begun, BooleanSupplier leads) throws InterruptedException {
+        AtomicLong last = new AtomicLong(begun);
+        Await.until("it steps down", () -> {
+            long now = System.nanoTime();
+            if (!leads.getAsBoolean()) {
+                return true;
+            }
+            last.set(now);
+            return false;
+        });
+        return (last.get() - begun) / 1_000_000;
     }
 
     /** What elections say in the log, from here until it is closed. Safe for use by many threads. */

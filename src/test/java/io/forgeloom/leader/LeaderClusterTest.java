@@ -2,6 +2,7 @@ package io.forgeloom.leader;
 
 import static io.forgeloom.leader.Elections.fast;
 import static io.forgeloom.leader.Elections.locks;
+import static io.forgeloom.leader.Elections.millisLed;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -54,10 +55,8 @@ class LeaderClusterTest {
     }
 
     private static Leadership longStandstill(PostgresServer server, Node a, Leadership before) throws Exception {
-        long begun = System.nanoTime();
         server.pause();
-        Await.until("it steps down", () -> !a.election.isLeader(Node.ROLE));
-        long millis = (System.nanoTime() - begun) / 1_000_000;
+        long millis = millisLed(System.nanoTime(), () -> a.election.isLeader(Node.ROLE));
         Thread.sleep(Math.max(0, 2 * LEASE.toMillis() - millis));
         assertFalse(a.election.isLeader(Node.ROLE));
         server.resume();

@@ -2,6 +2,7 @@ package io.forgeloom.leader;
 
 import static io.forgeloom.leader.Elections.fast;
 import static io.forgeloom.leader.Elections.holders;
+import static io.forgeloom.leader.Elections.millisLed;
 import static io.forgeloom.leader.Elections.terminate;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -57,10 +58,8 @@ class LeaderFaultTest {
         LeaderRole role = LeaderRole.daemon(what);
         try (Node a = Node.started(link, CONFIG, role)) {
             Leadership first = a.leads();
-            long begun = System.nanoTime();
             fault.run();
-            Await.until("it steps down", () -> !a.election.isLeader(role));
-            long millis = (System.nanoTime() - begun) / 1_000_000;
+            long millis = millisLed(System.nanoTime(), () -> a.election.isLeader(role));
             System.out.println("figure: " + what + ": stepped down after " + millis + " ms");
             // Trust is five sixths of a lease since the last answer; the rest is for the machine.
             assertTrue(millis <= LEASE.toMillis(), millis + " ms");

@@ -87,7 +87,8 @@ class LeaderIdentityTest {
                     Node b = Node.started(database, config, role)) {
                 a.election.awaitLeadership(role, Duration.ofMillis(200));
                 Await.until("a leader", () -> a.election.isLeader(role) || b.election.isLeader(role));
-                assertEquals(1, holders(database, role));
+                // A machine that stands still for a lease costs the leader its session, and there is another.
+                Await.until("one holder", () -> holders(database, role) == 1);
                 Thread.sleep(1_300);
             }
             assertEquals(0, holders(database, role));
@@ -108,7 +109,8 @@ class LeaderIdentityTest {
             String incarnation = row(database, role, "incarnation");
             b.election.start();
             assertTrue(b.election.awaitLeadership(role, Duration.ofMillis(300)).isEmpty());
-            a.election.resign(role);
+            // Resigned, it would stand back for a moment only, and the other may be slow.
+            a.election.stop();
             Leadership second = b.leads();
             assertEquals("host-1", row(database, role, "node_id"));
             assertNotEquals(incarnation, row(database, role, "incarnation"));
@@ -177,7 +179,8 @@ class LeaderIdentityTest {
             long off = Instant.parse(line.substring("leads ".length())).getEpochSecond()
                     - Instant.now().getEpochSecond();
             assertTrue(Math.abs(off) > 3_500, line);
-            assertEquals("t", row(database, role, "lease_until BETWEEN now() AND now() + interval '2 s'"));
+            // The lease may be renewed between now() and the look, but not after it.
+            assertEquals("t", row(database, role, "lease_until BETWEEN now() AND clock_timestamp() + interval '2 s'"));
             b.election.start();
             assertTrue(
                     b.election.awaitLeadership(role, Duration.ofMillis(2_500)).isEmpty());

@@ -2,6 +2,7 @@ package io.forgeloom.leader;
 
 import static io.forgeloom.leader.Elections.fast;
 import static io.forgeloom.leader.Elections.holders;
+import static io.forgeloom.leader.Elections.millisLed;
 import static io.forgeloom.leader.Elections.row;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -100,8 +101,8 @@ class LeaderZombieTest {
         long frozen = System.nanoTime();
         // Nor can its pool end the session, over another one.
         link.refuse();
-        Await.until("it steps down by itself", () -> !leadership.isValid());
-        assertTrue((System.nanoTime() - frozen) / 1_000_000 < LEASE.toMillis());
+        long millis = millisLed(frozen, leadership::isValid);
+        assertTrue(millis < LEASE.toMillis(), millis + " ms");
         return a;
     }
 
@@ -118,7 +119,8 @@ class LeaderZombieTest {
             assertTrue(b.leads().term() > 1);
             log.awaitWarning(
                     "ended the session of", "leader of ended (process ", "silent for more than twice its lease");
-            assertEquals(1, holders(database, role));
+            // A machine that stands still for a lease costs the new one its session, and it comes again.
+            Await.until("one holder", () -> holders(database, role) == 1);
             assertFalse(a.election.isLeader(role));
         }
     }

@@ -84,7 +84,7 @@ class NodeRegistryTest {
     @Execution(ExecutionMode.CONCURRENT)
     void silentNodesAreSeenDeadByAllMarkedByOneAndRemovedAfterADay(TestDatabase server) throws Exception {
         NodeFixture.migrate(server);
-        NodeFixture.insert(server, "fresh", "active", "10 s");
+        NodeFixture.insert(server, "fresh", "active", "5 s");
         NodeFixture.insert(server, "old", "dead", "25 h");
         NodeFixture.insert(server, "older, never marked", "draining", "50 h");
         NodeFixture.insert(server, "silent", "active", "16 s");

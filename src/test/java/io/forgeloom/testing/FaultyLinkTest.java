@@ -128,8 +128,8 @@ class FaultyLinkTest {
             link().connect().close();
         }
         // The client has closed its end, and the server does not know.
-        assertEquals(1, database.connections().size(), database.connections().toString());
-        assertEquals(1, link().connections());
+        link().awaitConnections(1, PATIENCE);
+        Await.until("one session", () -> database.connections().size() == 1);
     }
 
     @Test

@@ -142,7 +142,7 @@ class BackgroundTaskStopTest extends BackgroundTaskFixture {
         task.start();
         releases.get(0).countDown();
         await(second);
-        var stuck = assertThrows(TimeoutException.class, () -> task.stop(Duration.ofMillis(1)));
+        var stuck = assertThrows(TimeoutException.class, () -> task.stop(Duration.ofMillis(50)));
         assertTrue(stuck.getMessage().contains("BackgroundTaskFixture.awaitThroughInterrupt"), stuck.getMessage());
         releases.get(1).countDown();
         task.close();
