@@ -21,10 +21,12 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The log of slow statements: the SQL and how long it took, never a parameter. */
 @WithDatabase(expectNoConnections = true)
+@Tag("slow")
 class SlowStatementTest {
 
     private static final Logger LOGGER = Logger.getLogger("io.forgeloom.database");
