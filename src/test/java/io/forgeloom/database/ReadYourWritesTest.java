@@ -192,12 +192,18 @@ class ReadYourWritesTest {
         late.execute("SELECT pg_wal_replay_pause()");
         try (Database db = open(List.of(late))) {
             for (Duration limit : List.of(Duration.ZERO, Duration.ofMillis(30))) {
-                Committed<Integer> written = increment(db, 51);
-                long begin = System.nanoTime();
-                Seen seen = db.read(ReadOptions.after(written.position()).waitAtMost(limit), c -> Seen.on(c, 51));
-                long millis = (System.nanoTime() - begin) / 1_000_000;
-                assertEquals(new Seen(written.value(), cluster.primary().port()), seen);
-                assertTrue(millis >= limit.toMillis() && millis < limit.toMillis() + 1_000, millis + " ms");
+                // The best of three: the machine may stand still in one.
+                long best = Long.MAX_VALUE;
+                for (int i = 0; i < 3 && best >= limit.toMillis() + 120; i++) {
+                    Committed<Integer> written = increment(db, 51);
+                    long begin = System.nanoTime();
+                    Seen seen = db.read(ReadOptions.after(written.position()).waitAtMost(limit), c -> Seen.on(c, 51));
+                    long millis = (System.nanoTime() - begin) / 1_000_000;
+                    assertEquals(new Seen(written.value(), cluster.primary().port()), seen);
+                    assertTrue(millis >= limit.toMillis(), millis + " ms");
+                    best = Math.min(best, millis);
+                }
+                assertTrue(best < limit.toMillis() + 120, best + " ms");
             }
             // An unknown position is not waited for.
             long reads = db.readPool().acquired();

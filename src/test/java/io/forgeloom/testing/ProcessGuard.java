@@ -176,10 +176,11 @@ final class ProcessGuard {
     /** Whether processes that this JVM starts ignore a signal that would end them. */
     static boolean isIgnored(String signal) throws InterruptedException {
         try {
-            return new ProcessBuilder("sh", "-c", "kill -" + signal + " $$")
-                            .start()
-                            .waitFor()
-                    == 0;
+            Process process = new ProcessBuilder("sh", "-c", "kill -" + signal + " $$").start();
+            if (!process.waitFor(10, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("kill -" + signal + " by a shell of itself still running after 10 s");
+            }
+            return process.exitValue() == 0;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -38,8 +38,7 @@ final class DemoRun {
     /** A replica that hangs is found and missed for some seconds, which the shortest run has not. */
     private static final int SECONDS_FOR_ALL_FAULTS = 10;
 
-    // While the primary cannot be asked, what is known of the lag gets too old after three of these intervals, and
-    // reads
+    // While the primary cannot be asked, what is known of the lag gets too old after three of these intervals: reads
     // wait for the primary for what is left of the outage.
     private static final ReplicaOptions REPLICAS = ReplicaOptions.builder()
             .probeInterval(Duration.ofMillis(500))
